@@ -1,0 +1,30 @@
+//! antiks teaches a small language model SQL by finding what it gets wrong.
+//!
+//! The map; each layer imports only layers above it (`tests/it/tidy.rs` holds this).
+//!
+//! Ground:
+//! - [`base`]: canonical bytes and ids, the outside world, write-once files.
+//! - [`event`]: the envelope, and one file per kind of event.
+//!
+//! Memory:
+//! - [`lake`]: commit log, Parquet tables, blobs, call spool, verification.
+//! - [`query`]: SQL over one version of the lake, the catalogue, materialisation.
+//!
+//! Truth:
+//! - [`sandbox`]: SQL that nobody trusts, run where it can do no harm.
+//! - [`database`]: databases that questions are asked of, and their instances.
+//! - [`grading`]: verdicts by execution, and which challenges may be asked.
+//! - [`teacher`]: who asks.
+//!
+//! Above them:
+//! - [`cli`]: arguments and one file per command; the only layer that prints.
+
+pub mod base;
+pub mod cli;
+pub mod database;
+pub mod event;
+pub mod grading;
+pub mod lake;
+pub mod query;
+pub mod sandbox;
+pub mod teacher;
