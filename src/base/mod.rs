@@ -1,0 +1,18 @@
+//! What every other layer stands on: bytes, ids, the outside world, files.
+//!
+//! - [`canonical`]: the one byte string that a value has, and its inverse.
+//! - [`id`]: typed 32-byte ids and content hashes.
+//! - [`framed`]: JSON documents that carry the hash of their own bytes.
+//! - [`disk`]: the few file operations that durability rests on, behind a trait.
+//! - [`seed`]: random choices that repeat.
+//! - [`world`]: time, host and environment; the only place that asks for them.
+//!
+//! **Invariants.** Nothing here knows what an event or a lake is. Nothing outside
+//! [`world`] reads a clock, the environment or a random source (clippy holds this).
+
+pub mod canonical;
+pub mod disk;
+pub mod framed;
+pub mod id;
+pub mod seed;
+pub mod world;

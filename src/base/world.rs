@@ -1,0 +1,109 @@
+//! Time, host and environment: what differs from one run to the next.
+//!
+//! **Invariant.** No other module asks for these (`.clippy.toml` bans the functions),
+//! so whatever does not take a [`World`] is a pure function of its arguments and files.
+#![allow(clippy::disallowed_methods)]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The outside world, or a fixed one for tests and worked examples.
+#[derive(Clone, Debug)]
+pub struct World {
+    fixed_us: Option<i64>,
+    host: String,
+}
+
+impl World {
+    /// The machine that this process runs on.
+    pub fn system() -> Self {
+        Self {
+            fixed_us: None,
+            host: machine_class(),
+        }
+    }
+
+    /// A world in which it is always `now_us`, on a machine of class `host`.
+    pub fn fixed(now_us: i64, host: &str) -> Self {
+        Self {
+            fixed_us: Some(now_us),
+            host: host.to_owned(),
+        }
+    }
+
+    /// Microseconds since 1970-01-01 00:00 UTC.
+    pub fn now_us(&self) -> i64 {
+        self.fixed_us.unwrap_or_else(|| {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .ok()
+                .and_then(|since| i64::try_from(since.as_micros()).ok())
+                .unwrap_or(0)
+        })
+    }
+
+    /// The class of machine: operating system, architecture, processor model. Results
+    /// repeat bit for bit within a class. It holds no name of the machine or its user.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// A variable of the environment, if set, not empty and valid UTF-8.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// The user's folder for state that outlives a command, such as history.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        let own = self.variable("XDG_STATE_HOME").map(PathBuf::from);
+        let base = own.or_else(|| {
+            self.variable("HOME")
+                .map(|home| PathBuf::from(home).join(".local/state"))
+        });
+        base.map(|dir| dir.join("antiks"))
+    }
+}
+
+/// Time since a moment, for progress displays and latencies.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long it has run.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// The program that runs.
+pub fn program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// How many threads this machine runs at a time.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Lets the current thread rest for a while.
+pub fn rest(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+fn machine_class() -> String {
+    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .and_then(|rest| rest.split_once(':'));
+    match model {
+        Some((_, model)) => format!("{system}, {}", model.trim()),
+        None => system,
+    }
+}
