@@ -1,0 +1,18 @@
+-- The score on a suite after each iteration, with its 95 % interval.
+--
+-- $suite text = frozen   the suite's name
+-- $run hash = null       only this run; all of them if null
+select
+    runs.name as run,
+    evaluations.iteration,
+    evaluations.items,
+    round(evaluations.score, 1) as score,
+    round(evaluations.score_low, 1) as score_low,
+    round(evaluations.score_high, 1) as score_high,
+    round(100 * evaluations.equivalent['value'], 1) as right_percent,
+    round(100 * evaluations.syntax_pass['value'], 1) as runs_percent
+from evaluations
+left join runs on runs.id = evaluations.run_id
+where evaluations.suite = $suite
+    and ($run is null or evaluations.run_id = $run)
+order by runs.seq, evaluations.iteration, evaluations.seq
