@@ -1,0 +1,229 @@
+//! Pools of words that columns are filled from: names of people, cities, products, remarks.
+//!
+//! The lists are text files beside this one. A pool is either such a list or composed from
+//! several, so that names stay varied over many databases.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::base::seed::Random;
+
+static FIRST_NAMES: List = LazyLock::new(|| words(include_str!("words/first_names.txt")));
+static LAST_NAMES: List = LazyLock::new(|| words(include_str!("words/last_names.txt")));
+static CITIES: List = LazyLock::new(|| lines(include_str!("words/cities.txt")));
+static COMPANY_WORDS: List = LazyLock::new(|| words(include_str!("words/company_words.txt")));
+static COMPANY_ENDS: List = LazyLock::new(|| lines(include_str!("words/company_ends.txt")));
+static PRODUCT_WORDS: List = LazyLock::new(|| words(include_str!("words/product_words.txt")));
+static PRODUCT_NOUNS: List = LazyLock::new(|| words(include_str!("words/product_nouns.txt")));
+static STREET_WORDS: List = LazyLock::new(|| words(include_str!("words/street_words.txt")));
+static REMARKS: List = LazyLock::new(|| lines(include_str!("words/remarks.txt")));
+static TITLES: List = LazyLock::new(|| lines(include_str!("words/titles.txt")));
+static DISHES: List = LazyLock::new(|| lines(include_str!("words/dishes.txt")));
+static TREATMENTS: List = LazyLock::new(|| lines(include_str!("words/treatments.txt")));
+static RARE_WORDS: List = LazyLock::new(|| words(include_str!("words/rare_words.txt")));
+const CATEGORIES: &str = include_str!("words/categories.txt");
+
+/// The members of a pool, split once.
+type List = LazyLock<Vec<&'static str>>;
+
+/// Up to `count` different members of a pool; `None` if there is no such pool.
+pub fn members(pool: &str, count: usize, random: &mut Random) -> Option<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut members = Vec::new();
+    // Small pools run dry; a bound on the tries ends that.
+    for _ in 0..count * 8 {
+        if members.len() == count {
+            break;
+        }
+        let member = member(pool, random)?;
+        if seen.insert(member.to_lowercase()) {
+            members.push(member);
+        }
+    }
+    Some(members)
+}
+
+/// The alternative lists of category words that are shared under `name`.
+pub fn shared_categories(name: &str) -> Option<Vec<Vec<&'static str>>> {
+    CATEGORIES.lines().find_map(|line| {
+        let (found, lists) = line.split_once(':')?;
+        (found == name).then(|| alternatives(lists))
+    })
+}
+
+/// The lists in `a, b / c, d`.
+pub fn alternatives(lists: &str) -> Vec<Vec<&str>> {
+    let lists = lists.split('/');
+    lists
+        .map(|list| list.split(',').map(str::trim).collect())
+        .collect()
+}
+
+/// A word that hardly any database has for a name.
+pub fn rare_word(random: &mut Random) -> &'static str {
+    chosen(&RARE_WORDS, random)
+}
+
+fn member(pool: &str, random: &mut Random) -> Option<String> {
+    let r = random;
+    Some(match pool {
+        "person" => format!("{} {}", chosen(&FIRST_NAMES, r), chosen(&LAST_NAMES, r)),
+        "company" => company(r),
+        "city" => chosen(&CITIES, r).to_owned(),
+        "product" => format!(
+            "{} {}",
+            chosen(&PRODUCT_WORDS, r),
+            chosen(&PRODUCT_NOUNS, r)
+        ),
+        "course" => match r.below(3) {
+            0 => chosen(&TITLES, r).to_owned(),
+            1 => format!("{} {}", chosen(&TITLES, r), r.between(1, 4)),
+            _ => format!("{} {}", chosen(&COURSE_STARTS, r), chosen(&TITLES, r)),
+        },
+        "dish" => chosen(&DISHES, r).to_owned(),
+        "treatment" => chosen(&TREATMENTS, r).to_owned(),
+        "plan" => format!("{} {}", chosen(&COMPANY_WORDS, r), chosen(&PLAN_ENDS, r)),
+        "unit" => format!("{} {}", chosen(&UNIT_STARTS, r), chosen(&UNIT_ENDS, r)),
+        "room" => format!("{}-{}", letters(1, r), r.between(101, 899)),
+        "serial" => format!("{}-{}", letters(2, r), r.between(10_000, 99_999)),
+        "plate" => format!(
+            "{} {} {}",
+            letters(2, r),
+            r.between(100, 999),
+            letters(1, r)
+        ),
+        "handle" => handle(r),
+        "page" | "book" | "show" | "campaign" => title(r),
+        "field" => format!("{} {}", chosen(&COMPANY_WORDS, r), chosen(&FIELD_ENDS, r)),
+        "crop" => format!("{} {}", chosen(&COMPANY_WORDS, r), chosen(&CROPS, r)),
+        "street" | "address" => {
+            let kind = chosen(&STREET_KINDS, r);
+            format!("{} {} {kind}", r.between(1, 180), chosen(&STREET_WORDS, r))
+        }
+        "email" => {
+            let (first, last) = (chosen(&FIRST_NAMES, r), chosen(&LAST_NAMES, r));
+            let host = chosen(&COMPANY_WORDS, r);
+            let plain = format!("{first}.{last}@{host}.example").to_lowercase();
+            plain.replace('\'', "").replace('ö', "o").replace('ü', "u")
+        }
+        "phone" => format!("+{} {}", r.between(1, 99), r.between(1_000_000, 99_999_999)),
+        "remark" => chosen(&REMARKS, r).to_owned(),
+        _ => return None,
+    })
+}
+
+fn company(random: &mut Random) -> String {
+    let first = chosen(&COMPANY_WORDS, random);
+    let end = chosen(&COMPANY_ENDS, random);
+    match random.below(3) {
+        0 => format!("{first} {end}"),
+        1 => format!("{first} {} {end}", chosen(&COMPANY_WORDS, random)),
+        _ => format!("{} {end}", chosen(&LAST_NAMES, random)),
+    }
+}
+
+fn handle(random: &mut Random) -> String {
+    let name = chosen(&FIRST_NAMES, random).to_lowercase();
+    match random.below(3) {
+        0 => format!("{name}{}", random.between(1, 999)),
+        1 => format!("{}_{name}", rare_word(random)),
+        _ => format!("{}{}", rare_word(random), random.between(1, 99)),
+    }
+}
+
+fn title(random: &mut Random) -> String {
+    let noun = capital(rare_word(random));
+    match random.below(5) {
+        0 => format!("The {} {noun}", chosen(&PRODUCT_WORDS, random)),
+        1 => format!("The {noun} of {}", chosen(&CITIES, random)),
+        2 => format!("{noun} and {}", capital(rare_word(random))),
+        3 => format!("{}'s {noun}", chosen(&FIRST_NAMES, random)),
+        _ => format!("A {noun} in {}", chosen(&CITIES, random)),
+    }
+}
+
+fn letters(count: usize, random: &mut Random) -> String {
+    let mut text = String::new();
+    for _ in 0..count {
+        text.push(char::from(b'A' + random.below(26) as u8));
+    }
+    text
+}
+
+fn capital(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    first.to_uppercase() + rest
+}
+
+fn words(text: &'static str) -> Vec<&'static str> {
+    text.split_ascii_whitespace().collect()
+}
+
+fn lines(text: &'static str) -> Vec<&'static str> {
+    text.lines().collect()
+}
+
+fn chosen(words: &[&'static str], random: &mut Random) -> &'static str {
+    random.pick(words).copied().unwrap_or_default()
+}
+
+const COURSE_STARTS: [&str; 6] = [
+    "Advanced",
+    "Applied",
+    "Introduction to",
+    "Practical",
+    "Topics in",
+    "Workshop:",
+];
+const PLAN_ENDS: [&str; 8] = [
+    "Basic", "Start", "Plus", "Team", "Pro", "Max", "Flex", "Duo",
+];
+const UNIT_STARTS: [&str; 10] = [
+    "Central", "Digital", "Field", "Global", "Inner", "Key", "Mobile", "New", "Night", "Public",
+];
+const UNIT_ENDS: [&str; 14] = [
+    "Accounts",
+    "Archive",
+    "Assembly",
+    "Design",
+    "Finance",
+    "Kitchen",
+    "Laboratory",
+    "Legal",
+    "Logistics",
+    "Marketing",
+    "Planning",
+    "Research",
+    "Sales",
+    "Support",
+];
+const FIELD_ENDS: [&str; 7] = [
+    "Acre", "Bottom", "Field", "Meadow", "Plot", "Slope", "Strip",
+];
+const CROPS: [&str; 14] = [
+    "Apple", "Barley", "Bean", "Beet", "Carrot", "Clover", "Grape", "Hop", "Maize", "Oat",
+    "Potato", "Rapeseed", "Rye", "Wheat",
+];
+const STREET_KINDS: [&str; 6] = ["Street", "Road", "Lane", "Avenue", "Close", "Square"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_big_and_their_members_differ() {
+        for (pool, least) in [
+            ("person", 400),
+            ("company", 400),
+            ("product", 400),
+            ("city", 80),
+        ] {
+            let members = members(pool, least, &mut Random::new(1, &[])).unwrap();
+            assert!(members.len() >= least * 9 / 10, "{pool}: {}", members.len());
+        }
+        assert!(members("nothing", 1, &mut Random::new(1, &[])).is_none());
+        for list in [&FIRST_NAMES, &LAST_NAMES] {
+            assert!(list.len() >= 200);
+        }
+    }
+}
