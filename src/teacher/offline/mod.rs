@@ -1,0 +1,294 @@
+//! The offline teacher: a grammar of intents × modifiers × phrasings over any schema.
+//!
+//! - `calendar`, `constants`, `phrase`, `spoken`, `sql`: small tools.
+//! - `query`: a query under construction, with its outputs in words.
+//! - `roles`, `parts`, `ask`, `draws`: which tables and columns play which part.
+//! - `modifiers`, `wording`: what makes it harder, and how it is said.
+//! - `intent`, then one file or two per category with its intents.
+//!
+//! **Invariants.** SQL and words of a part are made together, so that the question says
+//! what the SQL does. What a seed draws for the SQL, the constants, the phrasing and the
+//! words are four streams: a held-out phrasing changes nothing else.
+
+mod advanced;
+mod advanced_more;
+mod ask;
+mod calendar;
+mod cleaning;
+mod cleaning_more;
+mod constants;
+mod customers;
+mod customers_more;
+mod draws;
+mod hierarchy;
+mod intent;
+mod modifiers;
+mod parts;
+mod phrase;
+mod pivot;
+mod pivot_more;
+mod query;
+mod revenue;
+mod revenue_more;
+mod roles;
+mod spoken;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod time_series;
+mod time_series_more;
+mod wording;
+
+use std::collections::BTreeSet;
+
+use crate::base::seed::Random;
+use crate::database::schema::Schema;
+use crate::grading::Requirement;
+use crate::teacher::draft::{Category, Difficulty, Draft, NoFit};
+
+use ask::Ask;
+pub use intent::Intent;
+use spoken::spoken;
+
+const ATTEMPTS: u64 = 40;
+const SIBLING_ATTEMPTS: u64 = 400;
+const FITTING_SEEDS: u64 = 3;
+/// More than this is no longer a question that a small model can read.
+const MAX_QUESTION_BYTES: usize = 900;
+
+/// What a draft is wished to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// What it is about.
+    pub category: Category,
+    /// How much it asks for.
+    pub difficulty: Difficulty,
+    /// The intent, if it matters.
+    pub intent: Option<String>,
+    /// Which phrasings may be used, by index; all of them if there are none.
+    pub phrasings: Vec<usize>,
+}
+
+/// Every intent, by category.
+pub fn intents() -> Vec<&'static Intent> {
+    let all = [
+        revenue::INTENTS,
+        revenue_more::INTENTS,
+        customers::INTENTS,
+        customers_more::INTENTS,
+        time_series::INTENTS,
+        time_series_more::INTENTS,
+        cleaning::INTENTS,
+        cleaning_more::INTENTS,
+        pivot::INTENTS,
+        pivot_more::INTENTS,
+        advanced::INTENTS,
+        advanced_more::INTENTS,
+        hierarchy::INTENTS,
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The intents that a schema can be asked.
+pub fn fitting(schema: &Schema) -> Vec<&'static Intent> {
+    let schema = &spoken(schema);
+    let mut found = intents();
+    found.retain(|intent| {
+        let mut seeds = 0..FITTING_SEEDS;
+        seeds.any(|seed| draft(schema, intent, Difficulty::Easy, &[], seed).is_some())
+    });
+    found
+}
+
+/// A draft as wished, drawn with a seed.
+///
+/// # Errors
+///
+/// The schema has nothing that any such intent could ask about.
+pub fn propose(schema: &Schema, wish: &Wish, seed: u64) -> Result<Draft, NoFit> {
+    let schema = &spoken(schema);
+    let mut pool = intents();
+    pool.retain(|intent| match &wish.intent {
+        Some(name) => intent.name == name,
+        None => intent.category == wish.category,
+    });
+    Random::new(seed, &["offline", "intent"]).shuffle(&mut pool);
+    let mut drafts = pool
+        .iter()
+        .filter_map(|intent| draft(schema, intent, wish.difficulty, &wish.phrasings, seed));
+    drafts.next().ok_or_else(|| no_fit(schema, wish))
+}
+
+/// A draft of the same intent and difficulty whose template is equal, or as near as this
+/// schema lets it be: what to practise after a mistake.
+///
+/// # Errors
+///
+/// The schema has nothing that the intent could ask about.
+pub fn sibling(
+    schema: &Schema,
+    of: &Draft,
+    phrasings: &[usize],
+    seed: u64,
+) -> Result<Draft, NoFit> {
+    let schema = &spoken(schema);
+    let all = intents();
+    let intent = all.iter().find(|intent| intent.name == of.intent);
+    let wanted: BTreeSet<&str> = of.template.split('|').collect();
+    let phrasing = |intent| phrasing(intent, phrasings, seed);
+    let found = intent.and_then(|intent| {
+        let phrasing = phrasing(intent)?;
+        let mut best: Option<(usize, Draft)> = None;
+        for attempt in 0..SIBLING_ATTEMPTS {
+            let made = attempted(schema, intent, of.difficulty, phrasing, seed, attempt);
+            let Some(draft) = made else { continue };
+            let own: BTreeSet<&str> = draft.template.split('|').collect();
+            let distance = wanted.symmetric_difference(&own).count();
+            if best.as_ref().is_none_or(|(least, _)| distance < *least) {
+                best = Some((distance, draft));
+            }
+            if distance == 0 {
+                break;
+            }
+        }
+        best.map(|(_, draft)| draft)
+    });
+    found.ok_or_else(|| {
+        let wish = Wish {
+            category: of.category,
+            difficulty: of.difficulty,
+            intent: Some(of.intent.clone()),
+            phrasings: phrasings.to_vec(),
+        };
+        no_fit(schema, &wish)
+    })
+}
+
+fn no_fit(schema: &Schema, wish: &Wish) -> NoFit {
+    let about = wish.intent.as_deref().unwrap_or(wish.category.name());
+    NoFit {
+        wish: format!("{about} ({})", wish.difficulty.name()),
+        schema: schema.name.clone(),
+    }
+}
+
+fn draft(
+    schema: &Schema,
+    intent: &Intent,
+    difficulty: Difficulty,
+    phrasings: &[usize],
+    seed: u64,
+) -> Option<Draft> {
+    let phrasing = phrasing(intent, phrasings, seed)?;
+    (0..ATTEMPTS).find_map(|attempt| attempted(schema, intent, difficulty, phrasing, seed, attempt))
+}
+
+/// One of the phrasings that may be used; all of them if none are named.
+fn phrasing(intent: &Intent, phrasings: &[usize], seed: u64) -> Option<usize> {
+    let all = 0..intent.phrasings();
+    let usable = all.filter(|it| phrasings.is_empty() || phrasings.contains(it));
+    let usable: Vec<usize> = usable.collect();
+    Random::new(seed, &["offline", intent.name, "phrasing"])
+        .pick(&usable)
+        .copied()
+}
+
+fn attempted(
+    schema: &Schema,
+    intent: &Intent,
+    difficulty: Difficulty,
+    phrasing: usize,
+    seed: u64,
+    attempt: u64,
+) -> Option<Draft> {
+    let mut ask = begun(schema, intent, difficulty, seed, attempt);
+    let query = (intent.make)(&mut ask)?;
+    if !ask.modifiers.is_empty() || query.outputs.is_empty() {
+        return None;
+    }
+    let reference_sql = query.text();
+    ask_for_tools(&mut ask, &reference_sql);
+    let question = wording::question(&mut ask, &query, &intent.frames, phrasing);
+    (question.len() <= MAX_QUESTION_BYTES).then(|| Draft {
+        category: intent.category,
+        difficulty,
+        intent: intent.name.to_owned(),
+        phrasing: format!("{}/{phrasing}", intent.name),
+        question,
+        ordered: !query.order.is_empty(),
+        requirements: ask.requirements.iter().copied().collect(),
+        reference_sql,
+        as_of_date: ask.as_of.clone(),
+        template: template(intent, &ask),
+        seed,
+    })
+}
+
+fn begun<'a>(
+    schema: &'a Schema,
+    intent: &Intent,
+    difficulty: Difficulty,
+    seed: u64,
+    attempt: u64,
+) -> Ask<'a> {
+    let attempt = attempt.to_string();
+    let stream = |what: &str| Random::new(seed, &["offline", intent.name, what, &attempt]);
+    let mut modifiers = intent.modifiers.to_vec();
+    stream("modifiers").shuffle(&mut modifiers);
+    modifiers.truncate(difficulty.modifiers());
+    Ask {
+        schema,
+        draw: stream("structure"),
+        constants: stream("constants"),
+        wording: stream("wording"),
+        modifiers,
+        clauses: Vec::new(),
+        notes: Vec::new(),
+        tags: Vec::new(),
+        requirements: BTreeSet::new(),
+        as_of: None,
+        slots: Vec::new(),
+        base: 0,
+        barred: None,
+        is_inline: false,
+        group_word: "group".to_owned(),
+        counted: None,
+        limit: None,
+    }
+}
+
+/// The intent and its structure; in which order modifiers were drawn doesn't matter.
+fn template(intent: &Intent, ask: &Ask) -> String {
+    let mut tags: Vec<&str> = ask.tags.iter().map(String::as_str).collect();
+    tags.sort_unstable();
+    tags.insert(0, intent.name);
+    tags.join("|")
+}
+
+/// Sometimes asks for what the SQL is built with. Only what the question says may be
+/// required of an answer: there are other ways to the same rows.
+fn ask_for_tools(ask: &mut Ask, sql: &str) {
+    if !ask.wording.chance(30) {
+        return;
+    }
+    let mut tools = Vec::new();
+    if sql.starts_with("WITH RECURSIVE ") {
+        tools.push((
+            Requirement::RecursiveCte,
+            "a recursive common table expression",
+        ));
+    } else if sql.starts_with("WITH ") {
+        tools.push((Requirement::Cte, "a common table expression (WITH)"));
+    }
+    if sql.contains(" OVER (") {
+        tools.push((Requirement::Window, "a window function"));
+    }
+    if tools.is_empty() {
+        return;
+    }
+    ask.requirements.extend(tools.iter().map(|(tool, _)| *tool));
+    let names: Vec<String> = tools.iter().map(|(_, name)| (*name).to_owned()).collect();
+    let names = phrase::listed(&names, "and");
+    let start = ask.word(&["Use", "Solve it with", "Write it with"]);
+    ask.note(format!("{start} {names}"), format!("with {names}"));
+}

@@ -1,0 +1,283 @@
+//! A query under construction: its SQL and what its outputs are called.
+//!
+//! **Invariant.** The name of an output is no column's name unless it is that column, so
+//! that GROUP BY and ORDER BY can use it.
+
+use std::collections::BTreeSet;
+
+use crate::database::schema::{Schema, quoted};
+
+use super::sql::{Select, Source, at};
+
+/// How an output sorts, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// From low to high.
+    Number,
+    /// By letters.
+    Text,
+    /// From early to late.
+    Time,
+}
+
+/// A column of the result.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// What it is, with a hint in parentheses where its form matters.
+    pub words: String,
+    /// Its expression.
+    pub expression: String,
+    /// Its name in SQL, quoted where it must be.
+    pub name: String,
+    /// How it sorts.
+    pub kind: Kind,
+    /// Whether it belongs to what tells the rows apart.
+    pub is_key: bool,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+}
+
+/// A query under construction.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The SQL but its columns.
+    pub select: Select,
+    /// The columns of the result.
+    pub outputs: Vec<Output>,
+    /// The schema's tables in FROM, by place.
+    pub tables: Vec<usize>,
+    /// Columns that already play a part, by place and column.
+    pub used: Vec<(usize, usize)>,
+    /// What the rows are sorted by: outputs, and whether downwards.
+    pub order: Vec<(usize, bool)>,
+    /// Whether NULL was said to sort first.
+    joined: Vec<(usize, usize, usize)>,
+    taken: BTreeSet<String>,
+}
+
+impl Query {
+    /// All rows of a table.
+    pub fn of(schema: &Schema, table: usize) -> Self {
+        let mut query = Self::default();
+        query.add_source(schema, table, None);
+        query
+    }
+
+    /// The rows of a common table expression.
+    pub fn of_cte(name: &str, text: String) -> Self {
+        let mut query = Self::default();
+        query.select.ctes.push((name.to_owned(), text));
+        query.select.sources.push(Source {
+            name: name.to_owned(),
+            join: None,
+        });
+        query
+    }
+
+    /// Makes this query a common table expression and begins one over it.
+    pub fn wrapped(self, name: &str) -> Self {
+        let mut outer = Self::default();
+        let taken = self.outputs.iter().map(|output| lower(&output.name));
+        outer.taken.extend(taken);
+        let mut inner = self;
+        outer.select.ctes = std::mem::take(&mut inner.select.ctes);
+        outer.select.recursive = inner.select.recursive;
+        outer.select.ctes.push((name.to_owned(), inner.text()));
+        outer.select.sources.push(Source {
+            name: name.to_owned(),
+            join: None,
+        });
+        outer
+    }
+
+    /// Joins the table that the table at `place` refers to; gives its place. A reference
+    /// that was followed before is not followed again.
+    pub fn join(&mut self, schema: &Schema, place: usize, reference: usize) -> usize {
+        let known = self
+            .joined
+            .iter()
+            .find(|it| (it.0, it.1) == (place, reference));
+        if let Some(known) = known {
+            return known.2;
+        }
+        let table = &schema.tables[self.tables[place]];
+        let link = &table.references[reference];
+        let target = &schema.tables[link.target_table];
+        let new = self.select.sources.len();
+        let on = format!(
+            "{} = {}",
+            at(place, &table.columns[link.column].name),
+            at(new, &target.columns[link.target_column].name)
+        );
+        self.add_source(schema, link.target_table, Some(("JOIN", on)));
+        self.joined.push((place, reference, new));
+        new
+    }
+
+    /// Adds a table of the schema to FROM; gives its place.
+    pub fn add_source(
+        &mut self,
+        schema: &Schema,
+        table: usize,
+        join: Option<(&'static str, String)>,
+    ) -> usize {
+        let columns = &schema.tables[table].columns;
+        self.taken
+            .extend(columns.iter().map(|column| lower(&column.name)));
+        self.tables.push(table);
+        self.select.sources.push(Source {
+            name: quoted(&schema.tables[table].name),
+            join,
+        });
+        self.tables.len() - 1
+    }
+
+    /// Adds a condition.
+    pub fn filter(&mut self, sql: impl Into<String>) {
+        let sql = sql.into();
+        if !self.select.filters.contains(&sql) {
+            self.select.filters.push(sql);
+        }
+    }
+
+    /// Adds an output that rows are grouped by.
+    pub fn group(&mut self, words: &str, expression: &str, kind: Kind) -> &mut Output {
+        let output = self.add(words, expression, kind, true);
+        let by = if is_plain(&output.expression) {
+            output.expression.clone()
+        } else {
+            output.name.clone()
+        };
+        self.select.group.push(by);
+        let last = self.outputs.len() - 1;
+        &mut self.outputs[last]
+    }
+
+    /// Adds an output that tells rows apart.
+    pub fn key(&mut self, words: &str, expression: &str, kind: Kind) -> &mut Output {
+        self.add(words, expression, kind, true)
+    }
+
+    /// Adds any other output.
+    pub fn value(&mut self, words: &str, expression: &str, kind: Kind) -> &mut Output {
+        self.add(words, expression, kind, false)
+    }
+
+    fn add(&mut self, words: &str, expression: &str, kind: Kind, is_key: bool) -> &mut Output {
+        let name = self.name_for(words, expression);
+        self.outputs.push(Output {
+            words: words.to_owned(),
+            expression: expression.to_owned(),
+            name,
+            kind,
+            is_key,
+            nullable: false,
+        });
+        let last = self.outputs.len() - 1;
+        &mut self.outputs[last]
+    }
+
+    fn name_for(&self, words: &str, expression: &str) -> String {
+        let exists = |name: &str| self.outputs.iter().any(|it| lower(&it.name) == lower(name));
+        let plain = self.select_text_of(expression);
+        if is_plain(expression) && !exists(&plain) {
+            return plain;
+        }
+        let base = snake(words);
+        let mut name = base.clone();
+        let mut count = 1;
+        while self.taken.contains(&lower(&name)) || exists(&name) {
+            count += 1;
+            name = if count == 2 {
+                format!("{base}_value")
+            } else {
+                format!("{base}_{count}")
+            };
+        }
+        quoted(&name)
+    }
+
+    /// A column's name without its table.
+    fn select_text_of(&self, expression: &str) -> String {
+        Select::default().resolved(expression)
+    }
+
+    /// The name of an output.
+    pub fn name(&self, output: usize) -> String {
+        self.outputs[output].name.clone()
+    }
+
+    /// Sorts by the outputs that tell rows apart, after what is already sorted by.
+    pub fn order_by_keys(&mut self) {
+        for place in 0..self.outputs.len() {
+            let is_new = self.order.iter().all(|(output, _)| *output != place);
+            if self.outputs[place].is_key && is_new {
+                self.order.push((place, false));
+            }
+        }
+    }
+
+    /// The statement.
+    pub fn text(&self) -> String {
+        let mut select = self.select.clone();
+        let columns = self.outputs.iter().map(column);
+        select.columns = columns.collect();
+        if !select.compound.is_empty() && select.sources.len() > 1 {
+            for (column, output) in select.columns.iter_mut().zip(&self.outputs) {
+                column.1 = Some(output.name.clone());
+            }
+        }
+        for (place, descending) in &self.order {
+            let output = &self.outputs[*place];
+            // What several SELECTs give together is known by name only.
+            let is_column = is_plain(&output.expression) && select.compound.is_empty();
+            let by = if is_column {
+                &output.expression
+            } else {
+                &output.name
+            };
+            let direction = if *descending { " DESC" } else { "" };
+            select.order.push(format!("{by}{direction}"));
+        }
+        select.text()
+    }
+}
+
+fn column(output: &Output) -> (String, Option<String>) {
+    let is_itself = Select::default().resolved(&output.expression) == output.name;
+    let name = (!is_itself).then(|| output.name.clone());
+    (output.expression.clone(), name)
+}
+
+/// Whether an expression is a column and nothing else.
+fn is_plain(expression: &str) -> bool {
+    let bare = Select::default().resolved(expression);
+    let inner = bare.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    match inner {
+        Some(inner) => !inner.replace("\"\"", "").contains('"'),
+        None => !bare.is_empty() && quoted(&bare) == bare,
+    }
+}
+
+fn lower(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Words as an SQL name; hints in parentheses are left out.
+pub fn snake(words: &str) -> String {
+    let bare = words.split(" (").next().unwrap_or(words);
+    let mut name = String::new();
+    for character in bare.chars() {
+        if character.is_alphanumeric() {
+            name.extend(character.to_lowercase());
+        } else if !name.ends_with('_') && !name.is_empty() {
+            name.push('_');
+        }
+    }
+    let name = name.trim_end_matches('_').to_owned();
+    if name.is_empty() {
+        "value".to_owned()
+    } else {
+        name
+    }
+}

@@ -1,0 +1,172 @@
+//! Which tables and columns of a schema can play which part in a question.
+
+use crate::database::schema::{Column, Content, Schema, Table};
+
+/// What a table must have for an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A date or moment.
+    Date,
+    /// Two dates or moments.
+    TwoDates,
+    /// An amount of money; any number where the schema has no money.
+    Amount,
+    /// Any number that isn't a key.
+    Number,
+    /// Two such numbers.
+    TwoNumbers,
+    /// An amount as text.
+    MoneyText,
+    /// A column of few words.
+    Category,
+    /// Two such columns, of its own or of a table it refers to.
+    TwoGroups,
+    /// A column of few words, its own or of a table it refers to.
+    Group,
+    /// A flag.
+    Flag,
+    /// A key of one column.
+    Key,
+    /// A reference to another table whose rows have a key.
+    Owner,
+    /// A column that may be NULL and is no key.
+    Nullable,
+    /// A name or other text.
+    Text,
+    /// A name.
+    Name,
+    /// It is referred to by a table with a date.
+    Owns,
+}
+
+/// Contents that are numbers.
+pub const NUMBERS: [Content; 4] = [
+    Content::Money,
+    Content::MoneyText,
+    Content::Quantity,
+    Content::Measure,
+];
+/// Contents that are money.
+pub const MONEY: [Content; 2] = [Content::Money, Content::MoneyText];
+/// Contents that are days.
+pub const DAYS: [Content; 2] = [Content::Date, Content::DateTime];
+
+/// Whether the table at a place has what is needed.
+pub fn fits(schema: &Schema, place: usize, need: Need) -> bool {
+    let table = &schema.tables[place];
+    let count = |contents: &[Content]| table.columns_of(contents).count();
+    match need {
+        Need::Date => count(&DAYS) > 0,
+        Need::TwoDates => count(&DAYS) > 1,
+        Need::Amount if has_money(schema) => count(&MONEY) > 0,
+        Need::Amount | Need::Number => count(&NUMBERS) > 0,
+        Need::TwoNumbers => count(&NUMBERS) > 1,
+        Need::MoneyText => count(&[Content::MoneyText]) > 0,
+        Need::Category => count(&[Content::Category]) > 0,
+        Need::Group => groups(schema, place) > 0,
+        Need::TwoGroups => groups(schema, place) > 1,
+        Need::Flag => count(&[Content::Flag]) > 0,
+        Need::Key => table.key().is_some(),
+        Need::Owner => !owners(schema, place).is_empty(),
+        Need::Nullable => nullable(table).next().is_some(),
+        Need::Text => count(&[Content::Text, Content::Name]) > 0,
+        Need::Name => count(&[Content::Name]) > 0,
+        Need::Owns => !owned(schema, place).is_empty(),
+    }
+}
+
+/// Whether a column of any table is money.
+pub fn has_money(schema: &Schema) -> bool {
+    let mut tables = schema.tables.iter();
+    tables.any(|table| table.columns_of(&MONEY).next().is_some())
+}
+
+/// The columns that may be NULL and are neither keys nor references.
+pub fn nullable(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
+    let columns = table.columns.iter().enumerate();
+    columns.filter(|(_, column)| {
+        column.nullable
+            && column.key_position.is_none()
+            && !matches!(column.content, Content::Key | Content::Reference)
+    })
+}
+
+/// References of a table to other tables with a key of one column; to those whose rows
+/// have a name, if there are any.
+pub fn owners(schema: &Schema, place: usize) -> Vec<usize> {
+    let all: Vec<usize> = parents(schema, place)
+        .filter(|reference| {
+            let link = &schema.tables[place].references[*reference];
+            schema.tables[link.target_table].key() == Some(link.target_column)
+        })
+        .collect();
+    let is_named = |reference: &usize| {
+        let link = &schema.tables[place].references[*reference];
+        let target = &schema.tables[link.target_table];
+        target.columns_of(&[Content::Name]).next().is_some()
+    };
+    let named: Vec<usize> = all.iter().copied().filter(is_named).collect();
+    if named.is_empty() { all } else { named }
+}
+
+/// References of a table to other tables.
+pub fn parents(schema: &Schema, place: usize) -> impl Iterator<Item = usize> {
+    let references = schema.tables[place].references.iter().enumerate();
+    references
+        .filter(move |(_, link)| link.target_table != place)
+        .map(|(reference, _)| reference)
+}
+
+/// Whether one reference only leads from a table to another.
+pub fn is_sole(schema: &Schema, place: usize, reference: usize) -> bool {
+    let references = &schema.tables[place].references;
+    let target = references[reference].target_table;
+    references
+        .iter()
+        .filter(|it| it.target_table == target)
+        .count()
+        == 1
+}
+
+/// The references by which tables with a date belong to a table: table and reference.
+pub fn owned(schema: &Schema, place: usize) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (other, table) in schema.tables.iter().enumerate() {
+        if table.columns_of(&DAYS).next().is_none() {
+            continue;
+        }
+        for reference in owners(schema, other) {
+            if table.references[reference].target_table == place {
+                found.push((other, reference));
+            }
+        }
+    }
+    found
+}
+
+fn groups(schema: &Schema, place: usize) -> usize {
+    let own = schema.tables[place]
+        .columns_of(&[Content::Category])
+        .count();
+    let parents = parents(schema, place).map(|reference| {
+        let link = &schema.tables[place].references[reference];
+        let target = &schema.tables[link.target_table];
+        target.columns_of(&[Content::Category]).count()
+    });
+    own + parents.sum::<usize>()
+}
+
+/// A column's label that says whose it is, such as `customer name`.
+pub fn full_label(table: &Table, column: &Column) -> String {
+    let label = column.label.to_lowercase();
+    let has = table.one.to_lowercase();
+    let is_in = has
+        .split(' ')
+        .next_back()
+        .is_some_and(|word| label.contains(word));
+    if is_in {
+        column.label.clone()
+    } else {
+        format!("{} {}", table.one, column.label)
+    }
+}

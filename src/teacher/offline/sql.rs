@@ -1,0 +1,161 @@
+//! SELECT statements in one line, built from parts.
+//!
+//! **Invariant.** A column of a table in FROM is written by [`at`] as a mark that the text
+//! resolves: with an alias where tables are joined, bare where there is one table.
+
+use crate::database::schema::quoted;
+
+const OPEN: char = '\u{1}';
+const CLOSE: char = '\u{2}';
+
+/// A column of the table at a place in FROM.
+pub fn at(place: usize, column: &str) -> String {
+    format!("{OPEN}{place}{CLOSE}{}", quoted(column))
+}
+
+/// A table in FROM.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, quoted where it must be.
+    pub name: String,
+    /// How it is joined and on what; empty for the first one.
+    pub join: Option<(&'static str, String)>,
+}
+
+/// A SELECT statement.
+#[derive(Clone, Debug, Default)]
+pub struct Select {
+    /// Common table expressions: name, and text without parentheses.
+    pub ctes: Vec<(String, String)>,
+    /// Whether WITH needs RECURSIVE.
+    pub recursive: bool,
+    /// Whether doubled rows are dropped.
+    pub distinct: bool,
+    /// Expressions with their names, or without one.
+    pub columns: Vec<(String, Option<String>)>,
+    /// The tables.
+    pub sources: Vec<Source>,
+    /// Conditions of WHERE.
+    pub filters: Vec<String>,
+    /// GROUP BY.
+    pub group: Vec<String>,
+    /// Conditions of HAVING.
+    pub having: Vec<String>,
+    /// ORDER BY.
+    pub order: Vec<String>,
+    /// Further SELECT statements, each with the word that joins it, such as `UNION ALL`.
+    pub compound: Vec<(&'static str, String)>,
+    /// LIMIT.
+    pub limit: Option<usize>,
+    /// Added to the numbers of aliases, for a query inside another; makes aliases always
+    /// stand, so that the inner one can name the outer one's columns.
+    pub nested: Option<usize>,
+}
+
+impl Select {
+    /// The alias of the table at a place.
+    pub fn alias(&self, place: usize) -> String {
+        format!("t{}", place + 1 + self.nested.unwrap_or(0))
+    }
+
+    /// The statement.
+    pub fn text(&self) -> String {
+        let mut sql = String::new();
+        if !self.ctes.is_empty() {
+            let ctes = self
+                .ctes
+                .iter()
+                .map(|(name, text)| format!("{name} AS ({text})"));
+            let recursive = if self.recursive { "RECURSIVE " } else { "" };
+            sql += &format!("WITH {recursive}{} ", ctes.collect::<Vec<_>>().join(", "));
+        }
+        sql += if self.distinct {
+            "SELECT DISTINCT "
+        } else {
+            "SELECT "
+        };
+        let columns = self.columns.iter().map(|(expression, name)| match name {
+            Some(name) => format!("{expression} AS {name}"),
+            None => expression.clone(),
+        });
+        sql += &columns.collect::<Vec<_>>().join(", ");
+        for (place, source) in self.sources.iter().enumerate() {
+            let name = if self.has_aliases() {
+                format!("{} AS {}", source.name, self.alias(place))
+            } else {
+                source.name.clone()
+            };
+            sql += &match &source.join {
+                None => format!(" FROM {name}"),
+                Some((join, on)) if on.is_empty() => format!(" {join} {name}"),
+                Some((join, on)) => format!(" {join} {name} ON {on}"),
+            };
+        }
+        let mut part = |word: &str, items: &[String], between: &str| {
+            if !items.is_empty() {
+                sql += &format!(" {word} {}", items.join(between));
+            }
+        };
+        part("WHERE", &self.filters, " AND ");
+        part("GROUP BY", &self.group, ", ");
+        part("HAVING", &self.having, " AND ");
+        for (word, other) in &self.compound {
+            part(word, std::slice::from_ref(other), "");
+        }
+        part("ORDER BY", &self.order, ", ");
+        if let Some(limit) = self.limit {
+            sql += &format!(" LIMIT {limit}");
+        }
+        self.resolved(&sql)
+    }
+
+    fn has_aliases(&self) -> bool {
+        self.sources.len() > 1 || self.nested.is_some()
+    }
+
+    /// Text of this statement with the marks of [`at`] replaced.
+    pub fn resolved(&self, text: &str) -> String {
+        let mut done = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find(OPEN) {
+            done += &rest[..start];
+            let Some(len) = rest[start..].find(CLOSE) else {
+                break;
+            };
+            let place = rest[start + OPEN.len_utf8()..start + len].parse();
+            if self.has_aliases() {
+                done += &format!("{}.", self.alias(place.unwrap_or(0)));
+            }
+            rest = &rest[start + len + CLOSE.len_utf8()..];
+        }
+        done + rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_stand_only_where_tables_are_joined() {
+        let mut select = Select {
+            columns: vec![(at(0, "order"), Some("x".to_owned()))],
+            sources: vec![Source {
+                name: "a".to_owned(),
+                join: None,
+            }],
+            limit: Some(3),
+            ..Select::default()
+        };
+        assert_eq!(select.text(), "SELECT \"order\" AS x FROM a LIMIT 3");
+        let on = format!("{} = {}", at(0, "b_id"), at(1, "id"));
+        select.sources.push(Source {
+            name: "b".to_owned(),
+            join: Some(("JOIN", on)),
+        });
+        assert_eq!(
+            select.text(),
+            "SELECT t1.\"order\" AS x FROM a AS t1 JOIN b AS t2 ON t1.b_id = t2.id LIMIT 3"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! The question: an intent's frame, and around it conditions, notes, outputs and order,
+//! each in one of several wordings.
+//!
+//! **Invariant.** Which frame is used and how the rest is worded are drawn independently;
+//! neither changes what is asked for.
+
+use super::ask::{Ask, Clause};
+use super::phrase::{capital, listed, sentence, with_articles};
+use super::query::{Kind, Output, Query};
+
+/// Each intent has one frame for each construction, in this order: a question, a command,
+/// a need, key words, an inverted order, a scenario.
+pub const CONSTRUCTIONS: usize = 6;
+
+const KEY_WORDS: usize = 3;
+const INVERTED: usize = 4;
+
+/// The question in one construction.
+pub fn question(ask: &mut Ask, query: &Query, frames: &[&str], phrasing: usize) -> String {
+    let frame = frames.get(phrasing).copied().unwrap_or_default();
+    let text = match phrasing {
+        KEY_WORDS => key_words(ask, query, frame),
+        INVERTED => inverted(ask, query, frame),
+        _ => prose(ask, query, frame),
+    };
+    // Many a column is called total itself.
+    let text = text.replace("total total", "summed total");
+    with_articles(&text)
+}
+
+fn prose(ask: &mut Ask, query: &Query, frame: &str) -> String {
+    // Conditions in the midst of a sentence would seem to belong to what follows them.
+    let after = frame.split("{rows}").nth(1);
+    let ends = after.is_some_and(|it| it.is_empty() || it.starts_with(['.', ',', '?', ';', ':']));
+    let is_inline = ends && (ask.is_inline || ask.wording.chance(60));
+    let clauses = std::mem::take(&mut ask.clauses);
+    let rows = if is_inline {
+        rows_with(ask, &clauses)
+    } else {
+        ask.many()
+    };
+    let mut parts = vec![sentence(&filled(ask, frame, &rows))];
+    if !is_inline && !clauses.is_empty() {
+        let rows = rows_with(ask, &clauses);
+        let start = ask.word(&[
+            "Include only",
+            "Consider only",
+            "Use only",
+            "Restrict this to",
+        ]);
+        parts.push(format!("{start} {rows}."));
+    }
+    parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
+    let tail = [outputs(ask, &query.outputs), order(ask, query)];
+    let is_turned = ask.wording.chance(40);
+    let mut tail: Vec<String> = tail.into_iter().filter(|it| !it.is_empty()).collect();
+    if is_turned {
+        tail.reverse();
+    }
+    parts.extend(tail);
+    parts.join(" ")
+}
+
+fn inverted(ask: &mut Ask, query: &Query, frame: &str) -> String {
+    let clauses = std::mem::take(&mut ask.clauses);
+    let mut parts = Vec::new();
+    let rows = if clauses.is_empty() {
+        ask.many()
+    } else {
+        format!("these {}", ask.many())
+    };
+    let core = filled(ask, frame, &rows);
+    let order = order(ask, query);
+    if clauses.is_empty() {
+        let list = outputs_list(&query.outputs);
+        let lead = match query.outputs.len() {
+            1 => ask.word(&["As a single column", "In one column"]),
+            _ => ask.word(&["With the columns", "As columns", "In columns"]),
+        };
+        parts.push(sentence(&format!("{lead} {list}: {core}")));
+    } else {
+        let rows = rows_with(ask, &clauses);
+        let lead = ask.word(&["Looking only at", "Taking only", "Restricted to"]);
+        parts.push(sentence(&format!("{lead} {rows}: {core}")));
+        parts.push(outputs(ask, &query.outputs));
+    }
+    parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
+    if !order.is_empty() {
+        // What is usually said last comes first where there is no condition to lead.
+        let place = if clauses.is_empty() && query.select.limit.is_none() {
+            0
+        } else {
+            parts.len()
+        };
+        parts.insert(place, order);
+    }
+    parts.join(" ")
+}
+
+fn key_words(ask: &mut Ask, query: &Query, frame: &str) -> String {
+    let rows = ask.many();
+    let mut parts = vec![filled(ask, frame, &rows)];
+    let clauses: Vec<String> = ask.clauses.iter().map(|it| it.terse.clone()).collect();
+    if !clauses.is_empty() {
+        let only = ask.word(&["only", "where", "filter:"]);
+        let and = ask.word(&["and", "and also"]);
+        parts.push(format!("{only} {}", listed(&clauses, &and)));
+    }
+    parts.extend(ask.notes.iter().map(|note| note.terse.clone()));
+    let columns = ask.word(&["columns:", "show", "output"]);
+    parts.push(format!("{columns} {}", plain_list(&query.outputs)));
+    if !query.order.is_empty() {
+        let keys = query.order.iter().map(|(place, is_descending)| {
+            let direction = if *is_descending { "desc" } else { "asc" };
+            format!("{} {direction}", bare(&query.outputs[*place].words))
+        });
+        let by = ask.word(&["sort by", "order:", "order by"]);
+        let mut text = format!("{by} {}", keys.collect::<Vec<_>>().join(", "));
+        if sorts_null(query) {
+            text += " (NULL lowest)";
+        }
+        if let Some(limit) = ask.limit {
+            text += &format!(", first {limit} only");
+        }
+        parts.push(text);
+    }
+    parts.join("; ")
+}
+
+/// The rows with their conditions: `orders whose status is 'paid'`.
+fn rows_with(ask: &mut Ask, clauses: &[Clause]) -> String {
+    let many = ask.many();
+    if clauses.is_empty() {
+        return many;
+    }
+    let (first, next) = if ask.wording.chance(65) {
+        ("whose", "whose")
+    } else {
+        ("where the", "the")
+    };
+    let predicates = clauses.iter().enumerate().map(|(place, clause)| {
+        let word = if place == 0 { first } else { next };
+        format!("{word} {}", clause.predicate)
+    });
+    let predicates: Vec<String> = predicates.collect();
+    format!("{many} {}", listed(&predicates, "and"))
+}
+
+/// Beginnings of frames that can be said in other words just as well.
+const BEGINNINGS: [&[&str]; 9] = [
+    &[
+        "I need to ",
+        "I want to ",
+        "I would like to ",
+        "We have to ",
+    ],
+    &["I need ", "I want ", "We need ", "Please get me "],
+    &["List ", "Show ", "Name "],
+    &["For each ", "For every "],
+    &["for each ", "for every "],
+    &["per ", "for each "],
+    &["Compute ", "Calculate ", "Work out "],
+    &["Find ", "Identify ", "Look up "],
+    &["Give ", "Report ", "Provide "],
+];
+
+/// The frame with another beginning that says the same.
+fn varied(ask: &mut Ask, frame: &str) -> String {
+    for beginnings in BEGINNINGS {
+        let Some(rest) = frame.strip_prefix(beginnings[0]) else {
+            continue;
+        };
+        // The frame's own beginning stays the usual one.
+        if ask.wording.chance(45) {
+            return frame.to_owned();
+        }
+        return ask.word(beginnings) + rest;
+    }
+    frame.to_owned()
+}
+
+/// The frame with its slots filled in one go: what a slot brings along is left as it is.
+fn filled(ask: &mut Ask, frame: &str, rows: &str) -> String {
+    let frame = varied(ask, frame);
+    let mut text = String::new();
+    let mut rest = frame.as_str();
+    while let Some((before, after)) = rest.split_once('{') {
+        let (slot, next) = after.split_once('}').unwrap_or((after, ""));
+        text += before;
+        match slot {
+            "rows" => text += rows,
+            "many" => text += &ask.many(),
+            _ => {
+                let found = ask.slots.iter().find(|(name, _)| *name == slot);
+                // A slot that nobody fills must be seen by the test of frames.
+                text += &found.map_or(format!("{{{slot}}}"), |(_, words)| words.clone());
+            }
+        }
+        rest = next;
+    }
+    text + rest
+}
+
+fn outputs(ask: &mut Ask, outputs: &[Output]) -> String {
+    let list = outputs_list(outputs);
+    if outputs.len() == 1 {
+        let start = ask.word(&["Return only", "Give just", "The result is one column:"]);
+        return sentence(&format!("{start} {list}"));
+    }
+    match ask.wording.below(5) {
+        0 => format!("Return {list}."),
+        1 => format!("Show {list}."),
+        2 => format!("The columns are {list}."),
+        3 => format!("Output {list}, in this order."),
+        _ => format!("Give {list}."),
+    }
+}
+
+fn outputs_list(outputs: &[Output]) -> String {
+    let words: Vec<String> = outputs.iter().map(|it| it.words.clone()).collect();
+    listed(&words, "and")
+}
+
+fn plain_list(outputs: &[Output]) -> String {
+    let words: Vec<&str> = outputs.iter().map(|it| it.words.as_str()).collect();
+    words.join(", ")
+}
+
+fn order(ask: &mut Ask, query: &Query) -> String {
+    let Some((first, rest)) = query.order.split_first() else {
+        return String::new();
+    };
+    let start = ask.word(&["sort by", "order the result by", "order by"]);
+    let mut text = format!("{start} {}", sort_key(ask, query, *first));
+    if !rest.is_empty() {
+        let keys: Vec<String> = rest.iter().map(|key| sort_key(ask, query, *key)).collect();
+        let then = ask.word(&[", then by", ", ties by", " and within ties by"]);
+        text += &format!("{then} {}", listed(&keys, "and"));
+    }
+    if sorts_null(query) {
+        text += " (NULL counts as lowest)";
+    }
+    if let Some(limit) = ask.limit {
+        let rows = if limit == 1 { "row" } else { "rows" };
+        let number = if limit == 1 {
+            String::new()
+        } else {
+            format!("{limit} ")
+        };
+        let keep = ask.word(&["and keep only the first", "and return just the first"]);
+        text += &format!(", {keep} {number}{rows}");
+    }
+    format!("{}.", capital(&text))
+}
+
+fn sort_key(ask: &mut Ask, query: &Query, key: (usize, bool)) -> String {
+    let output = &query.outputs[key.0];
+    let direction = match (output.kind, key.1) {
+        (Kind::Number, true) => ask.word(&["descending", "from highest to lowest"]),
+        (Kind::Number, false) => ask.word(&["ascending", "from lowest to highest"]),
+        (Kind::Time, true) => ask.word(&["descending", "from latest to earliest"]),
+        (Kind::Time, false) => ask.word(&["ascending", "from earliest to latest"]),
+        (Kind::Text, true) => "descending".to_owned(),
+        (Kind::Text, false) => "ascending".to_owned(),
+    };
+    format!("{} {direction}", bare(&output.words))
+}
+
+fn sorts_null(query: &Query) -> bool {
+    let mut order = query.order.iter();
+    order.any(|(place, _)| query.outputs[*place].nullable)
+}
+
+/// Words without their hint in parentheses.
+fn bare(words: &str) -> &str {
+    words.split(" (").next().unwrap_or(words)
+}
