@@ -1,0 +1,95 @@
+//! `antiks.toml`: settings that hold for every command in a folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+use super::error::CliError;
+use crate::query::catalogue::nearest;
+
+/// The file's name.
+pub const FILE_NAME: &str = "antiks.toml";
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A table for people; long texts and hashes are cut short.
+    Table,
+    /// Comma-separated values with a line of names.
+    Csv,
+    /// One JSON array of objects.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// A Parquet file.
+    Parquet,
+}
+
+/// What stands in the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The lake's folder.
+    pub lake: Option<PathBuf>,
+    /// The folder of the user's own queries.
+    pub queries: Option<PathBuf>,
+    /// How rows are shown.
+    pub sql: SqlConfig,
+}
+
+/// How rows are shown.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqlConfig {
+    /// The format, if none is asked for.
+    pub format: Option<Format>,
+    /// The rows that a table shows at most.
+    pub max_rows: Option<usize>,
+}
+
+impl Config {
+    /// Reads the file that was named, or the one in the current folder if there is one.
+    /// Paths in it count from its own folder.
+    pub fn load(named: Option<&Path>) -> Result<Self, CliError> {
+        let path = named.unwrap_or(Path::new(FILE_NAME));
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
+                return Ok(Self::default());
+            }
+            Err(error) => {
+                let message = format!("reading {}: {error}", path.display());
+                return Err(CliError::Usage(message));
+            }
+        };
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
+            let near = suggestion(error.message());
+            CliError::Usage(format!(
+                "{}: {}{near}",
+                path.display(),
+                error.to_string().trim_end()
+            ))
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for path in [&mut config.lake, &mut config.queries]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&*path);
+        }
+        Ok(config)
+    }
+}
+
+/// ``unknown field `lak`, expected one of `lake`, `queries``` → ` (did you mean lake?)`.
+fn suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match quoted.next() {
+        Some(unknown) if message.starts_with("unknown field") => nearest(unknown, quoted),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The command line: arguments, and one file per command.
+//!
+//! **Invariants.**
+//! - Only this layer prints: results to stdout, progress and everything else to stderr.
+//! - Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 the check failed.
+//!
+//! To add a command: one file, its line in [`Command`] and in `dispatch`.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod challenge;
+mod config;
+mod error;
+mod grade;
+mod import_events;
+mod init;
+mod output;
+mod place;
+mod query;
+mod repl;
+mod sandbox;
+mod sql;
+mod statement;
+mod status;
+mod table;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::CliError;
+use place::Place;
+
+/// Teaches a small language model SQL by finding what it gets wrong, and can say where
+/// every weight came from.
+#[derive(Parser)]
+#[command(
+    name = "antiks",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a commented antiks.toml
+    Init(init::Init),
+    /// Say what the lake holds
+    Status(status::Status),
+    /// Ask the lake in SQL; without a query, begin a session
+    Sql(sql::Sql),
+    /// List the catalogue of queries, or run one of them
+    Query(query::RunQuery),
+    /// Recompute everything in the lake and name what is not as it must be
+    Verify(verify::Verify),
+    /// Show challenges of the offline teacher
+    Challenge(challenge::ShowChallenges),
+    /// Grade an answer by running it
+    Grade(grade::GradeAnswer),
+    /// Run statements that nobody trusts; started by antiks itself
+    #[command(name = sandbox::WORKER, hide = true)]
+    SandboxWorker,
+    /// Work on the lake itself
+    #[command(subcommand, hide = true)]
+    Lake(LakeCommand),
+}
+
+#[derive(Subcommand)]
+enum LakeCommand {
+    /// Append events given as NDJSON, one commit for each file
+    ImportEvents(import_events::ImportEvents),
+}
+
+/// The stack that commands run on. Planning a query goes as deep as the query is nested,
+/// and a long chain of operators is deep.
+const STACK_BYTES: usize = 1 << 30;
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Command::SandboxWorker = arguments.command {
+        // On this thread: a worker's address space has no room for a deep stack.
+        return sandbox::run_worker();
+    }
+    std::thread::scope(|scope| {
+        let deep = std::thread::Builder::new()
+            .name("command".to_owned())
+            .stack_size(STACK_BYTES);
+        match deep.spawn_scoped(scope, || run_command(arguments)) {
+            Ok(thread) => thread.join().unwrap_or(ExitCode::FAILURE),
+            Err(error) => {
+                CliError::from(error).print();
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+fn run_command(arguments: Arguments) -> ExitCode {
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(CliError::BrokenPipe) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.print();
+            error.exit_code()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
+    let place = arguments.place;
+    match arguments.command {
+        Command::Init(command) => command.run(),
+        Command::Status(command) => command.run(&place),
+        Command::Sql(command) => command.run(&place),
+        Command::Query(command) => command.run(&place),
+        Command::Verify(command) => command.run(&place),
+        Command::Challenge(command) => command.run(),
+        Command::Grade(command) => command.run(),
+        Command::SandboxWorker => Ok(sandbox::run_worker()),
+        Command::Lake(LakeCommand::ImportEvents(command)) => command.run(&place),
+    }
+}
