@@ -1,0 +1,30 @@
+//! Integration tests, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
+#![allow(missing_docs)]
+
+mod challenges;
+mod commands;
+mod crash;
+mod damage;
+mod encoding;
+mod failing_disk;
+mod faults;
+mod format;
+mod lake;
+mod lakes;
+mod limits;
+mod power;
+mod queries;
+mod races;
+mod random;
+mod sandbox;
+mod sim_disk;
+mod support;
+mod tidy;
+mod verdicts;
