@@ -95,6 +95,17 @@ pub fn rest(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// Memory of this machine in bytes, all of it and what is free for use; `None` where the
+/// system does not tell.
+pub fn memory_bytes() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = |name: &str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    Some((kib("MemTotal:")? << 10, kib("MemAvailable:")? << 10))
+}
+
 fn machine_class() -> String {
     let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

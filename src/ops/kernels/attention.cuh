@@ -1,0 +1,144 @@
+// What the attention kernels share: which rows a block has, and the softmax's bookkeeping.
+//
+// A block has TILE rows of one head, a warp 16 of them. Queries, keys and values are the
+// columns of one matrix `qkv`: H query heads, KV key heads, KV value heads of D each.
+// Query i sees key j of its sequence if j ≤ i and, with a window, i − j < window.
+#pragma once
+
+#include "common.cuh"
+
+constexpr int TILE = 64;
+constexpr int THREADS = 128;
+constexpr float LOG2E = 1.44269504f;
+
+// One sequence, and the first row of a tile in it.
+struct Place {
+    int start; // row of `qkv` where the sequence begins
+    int len;   // rows of the sequence; 0 if there is no such tile
+    int first; // first row of the tile, counted from the sequence's start
+};
+
+// The `tile`-th tile of all sequences; `reversed` counts from the end. `starts` has
+// count + 1 entries. Every warp finds it on its own, 32 sequences at a time.
+__device__ __forceinline__ Place find_tile(const uint32_t *starts, int count, int tile,
+                                           bool reversed) {
+    const int lane = threadIdx.x % 32;
+    for (int base = 0; base < count; base += 32) {
+        const int wanted = base + lane;
+        const int sequence = reversed ? count - 1 - wanted : wanted;
+        int start = 0, len = 0;
+        if (wanted < count) {
+            start = starts[sequence];
+            len = starts[sequence + 1] - start;
+        }
+        const int tiles = (len + TILE - 1) / TILE;
+        int end = tiles;
+#pragma unroll
+        for (int step = 1; step < 32; step *= 2) {
+            const int other = __shfl_up_sync(~0u, end, step);
+            if (lane >= step) end += other;
+        }
+        const unsigned here = __ballot_sync(~0u, tile < end);
+        if (here != 0) {
+            const int owner = __ffs(here) - 1;
+            const int within = tile - __shfl_sync(~0u, end - tiles, owner);
+            const int owned = __shfl_sync(~0u, tiles, owner);
+            Place place;
+            place.start = __shfl_sync(~0u, start, owner);
+            place.len = __shfl_sync(~0u, len, owner);
+            place.first = (reversed ? owned - 1 - within : within) * TILE;
+            return place;
+        }
+        tile -= __shfl_sync(~0u, end, 31);
+    }
+    return Place{0, 0, 0};
+}
+
+// The sum and the greatest over the four threads that share a row.
+__device__ __forceinline__ float quad_sum(float value) {
+    value += __shfl_xor_sync(~0u, value, 1);
+    return value + __shfl_xor_sync(~0u, value, 2);
+}
+
+__device__ __forceinline__ float quad_max(float value) {
+    value = fmaxf(value, __shfl_xor_sync(~0u, value, 1));
+    return fmaxf(value, __shfl_xor_sync(~0u, value, 2));
+}
+
+// Scores that are not seen become −∞. scores: 16 rows from `query` on, COLUMNS·8 keys from
+// `key` on, as multiply_add lays them out.
+template <int COLUMNS>
+__device__ __forceinline__ void mask(float (&scores)[COLUMNS][4], int query, int key, int window) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int column = 0; column < COLUMNS; column++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int q = query + lane / 4 + i / 2 * 8;
+            const int k = key + column * 8 + lane % 4 * 2 + i % 2;
+            if (k > q || q - k >= window) scores[column][i] = -INFINITY;
+        }
+    }
+}
+
+// One row pair's running maximum and sum; scores become 2^(score·scale − maximum).
+// Returns in `fade` what earlier sums must be multiplied with.
+template <int COLUMNS>
+__device__ __forceinline__ void online_softmax(float (&scores)[COLUMNS][4], float (&most)[2],
+                                               float (&sum)[2], float (&fade)[2], float scale) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float best = -INFINITY;
+#pragma unroll
+        for (int column = 0; column < COLUMNS; column++) {
+            best = fmaxf(best, fmaxf(scores[column][2 * half], scores[column][2 * half + 1]));
+        }
+        best = fmaxf(most[half], quad_max(best) * scale);
+        // A row that has seen nothing yet keeps sums of 0 instead of ∞ − ∞.
+        const float base = best == -INFINITY ? 0.0f : best;
+        fade[half] = exp2_fast(most[half] - base);
+        most[half] = best;
+        sum[half] *= fade[half];
+#pragma unroll
+        for (int column = 0; column < COLUMNS; column++) {
+#pragma unroll
+            for (int i = 2 * half; i < 2 * half + 2; i++) {
+                scores[column][i] = exp2_fast(scores[column][i] * scale - base);
+                sum[half] += scores[column][i];
+            }
+        }
+    }
+}
+
+// Writes a warp's 16 rows of D sums, scaled by row, to global memory by way of `tile` (16
+// rows of D elements that only this warp uses).
+template <int D>
+__device__ __forceinline__ void write_rows(bf16 *to, i64 stride, int valid, bf16 *tile,
+                                           const float (&sums)[D / 8][4], float scale0, float scale1) {
+    const int lane = threadIdx.x % 32;
+    const int row = lane / 4;
+#pragma unroll
+    for (int column = 0; column < D / 8; column++) {
+        const int inside = lane % 4 * 2;
+        *reinterpret_cast<uint32_t *>(tile + tile_offset<D>(row, column) + inside) =
+            pack_pair(sums[column][0] * scale0, sums[column][1] * scale0);
+        *reinterpret_cast<uint32_t *>(tile + tile_offset<D>(row + 8, column) + inside) =
+            pack_pair(sums[column][2] * scale1, sums[column][3] * scale1);
+    }
+    __syncwarp();
+    const bool wide = (reinterpret_cast<uintptr_t>(to) % 16 | stride % 8) == 0;
+#pragma unroll
+    for (int index = lane; index < 16 * (D / 8); index += 32) {
+        const int row = index / (D / 8);
+        const int chunk = index % (D / 8);
+        if (row >= valid) continue;
+        const Pack8 pack = *reinterpret_cast<Pack8 *>(tile + tile_offset<D>(row, chunk));
+        bf16 *place = to + row * stride + chunk * 8;
+        if (wide) {
+            *reinterpret_cast<Pack8 *>(place) = pack;
+        } else {
+#pragma unroll
+            for (int i = 0; i < 4; i++) place[2 * i] = pack.pair[i].x, place[2 * i + 1] = pack.pair[i].y;
+        }
+    }
+}

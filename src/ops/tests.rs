@@ -1,0 +1,355 @@
+//! Every backward pass against differences of its forward pass, and all operations for
+//! different numbers of threads.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::*;
+use crate::base::seed::Random;
+
+const HEADS: Heads = Heads {
+    query: 4,
+    key_value: 2,
+    dim: 6,
+};
+
+fn numbers(seed: u64, len: usize) -> Vec<f32> {
+    let mut random = Random::new(seed, &["ops"]);
+    let number = |_| random.between(-1_000, 1_000) as f32 / 700.0;
+    (0..len).map(number).collect()
+}
+
+fn matrix(seed: u64, rows: usize, columns: usize) -> Tensor {
+    Tensor::from_vec(numbers(seed, rows * columns), (rows, columns), &Device::Cpu).unwrap()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Σ weight·f(x), in f64 so that differences keep some digits.
+fn weighted(value: &Tensor, weights: &Tensor) -> f64 {
+    let pairs = flat(value).into_iter().zip(flat(weights));
+    pairs.map(|(a, b)| f64::from(a) * f64::from(b)).sum()
+}
+
+/// Compares `gradient` with central differences of Σ weights·f at `x`.
+fn check_gradient(
+    x: &Tensor,
+    weights: &Tensor,
+    gradient: &Tensor,
+    f: impl Fn(&Tensor) -> Result<Tensor>,
+) {
+    const STEP: f32 = 1e-2;
+    let (values, gradient) = (flat(x), flat(gradient));
+    assert_eq!(values.len(), gradient.len());
+    let largest = gradient.iter().fold(0f32, |a, b| a.max(b.abs()));
+    assert!(largest > 0.0, "a gradient of zeros proves nothing");
+    for place in 0..values.len() {
+        let at = |shift: f32| {
+            let mut values = values.clone();
+            values[place] += shift;
+            let x = Tensor::from_vec(values, x.shape(), &Device::Cpu).unwrap();
+            weighted(&f(&x).unwrap(), weights)
+        };
+        let difference = (at(STEP) - at(-STEP)) / f64::from(2.0 * STEP);
+        let error = (difference - f64::from(gradient[place])).abs();
+        assert!(
+            error < 2e-3 * f64::from(largest.max(1.0)),
+            "element {place}: {} instead of {difference}",
+            gradient[place]
+        );
+    }
+}
+
+#[test]
+fn rms_norm_has_the_gradient_of_differences() {
+    let (x, w, dy) = (matrix(1, 3, 20), matrix(2, 1, 20), matrix(3, 3, 20));
+    let w = w.squeeze(0).unwrap();
+    let dx = rms_norm_backward(&x, &w, &dy, 1e-5, None).unwrap();
+    check_gradient(&x, &dy, &dx, |x| rms_norm(x, &w, 1e-5, 0));
+    // With a residual: the gradient of x + norm(x), if both have the same weights.
+    let both = rms_norm_backward(&x, &w, &dy, 1e-5, Some(&dy)).unwrap();
+    check_gradient(&x, &dy, &both, |x| rms_norm(x, &w, 1e-5, 0)? + x);
+    assert!(rms_norm_backward(&x, &w, &dy, 1e-5, Some(&matrix(4, 2, 20))).is_err());
+    // The weight's gradient is linear in the weight: with weights of 1, f(x)·dy summed up.
+    let dw = rms_norm_weight_gradient(&x, &dy, 1e-5).unwrap();
+    check_gradient(&w, &dy, &dw, |w| rms_norm(&x, w, 1e-5, 0));
+}
+
+#[test]
+fn swiglu_has_the_gradient_of_differences() {
+    let (x, dy) = (matrix(1, 3, 20), matrix(2, 3, 10));
+    let dx = swiglu_backward(&x, &dy).unwrap();
+    check_gradient(&x, &dy, &dx, |x| swiglu(x, 0));
+}
+
+#[test]
+fn rope_turned_back_is_the_gradient_of_differences() {
+    let (x, dy) = (matrix(1, 3, HEADS.width()), matrix(2, 3, HEADS.width()));
+    let rope = Rope::new(HEADS.dim, 1e4, 200, &Device::Cpu).unwrap();
+    let positions = Tensor::new(&[0u32, 7, 130], &Device::Cpu).unwrap();
+    let turn = |x: &Tensor, direction| {
+        let x = x.copy().unwrap();
+        rope_in_place(&x, &positions, &rope, HEADS, direction).map(|()| x)
+    };
+    let dx = turn(&dy, Direction::Backward).unwrap();
+    check_gradient(&x, &dy, &dx, |x| turn(x, Direction::Forward));
+    let there_and_back = turn(&turn(&x, Direction::Forward).unwrap(), Direction::Backward);
+    for (a, b) in flat(&there_and_back.unwrap()).iter().zip(flat(&x)) {
+        assert!((a - b).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn attention_has_the_gradient_of_differences() {
+    let sequences = Sequences::new(&[5, 1, 3], &Device::Cpu).unwrap();
+    let rows = sequences.rows();
+    for window in [None, Some(2)] {
+        let x = matrix(1, rows, HEADS.width());
+        let dout = matrix(2, rows, HEADS.query_width());
+        let out = attention(&x, &sequences, HEADS, window, 3).unwrap();
+        let dx = attention_backward(&x, &out, &dout, &sequences, HEADS, window).unwrap();
+        check_gradient(&x, &dout, &dx, |x| {
+            attention(x, &sequences, HEADS, window, 0)
+        });
+    }
+}
+
+#[test]
+fn attention_over_many_blocks_agrees_with_the_cache() {
+    let sequences = Sequences::new(&[150, 70], &Device::Cpu).unwrap();
+    for window in [None, Some(90)] {
+        let qkv = matrix(1, 220, HEADS.width());
+        let out = attention(&qkv, &sequences, HEADS, window, 2).unwrap();
+        let (key, value) = (
+            HEADS.query_width(),
+            HEADS.query_width() + HEADS.key_value_width(),
+        );
+        let shape = (2, HEADS.key_value, 160, HEADS.dim);
+        let zeros = || Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu).unwrap();
+        let (keys, values) = (zeros(), zeros());
+        let slots: Vec<u32> = (0..220).map(|row| u32::from(row >= 150)).collect();
+        let all = Slots {
+            slots: Tensor::new(slots.as_slice(), &Device::Cpu).unwrap(),
+            positions: sequences.positions.clone(),
+        };
+        cache_write(&keys, &qkv, key, &all, HEADS).unwrap();
+        cache_write(&values, &qkv, value, &all, HEADS).unwrap();
+        let again = cached_attention(&qkv, &keys, &values, &all, HEADS, window, 2).unwrap();
+        for (a, b) in flat(&out).iter().zip(flat(&again)) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn appending_to_the_cache_turns_and_keeps() {
+    let rope = Rope::new(HEADS.dim, 1e4, 9, &Device::Cpu).unwrap();
+    let at = Slots {
+        slots: Tensor::new(&[1u32, 0], &Device::Cpu).unwrap(),
+        positions: Tensor::new(&[8u32, 3], &Device::Cpu).unwrap(),
+    };
+    let (qkv, turned) = (matrix(1, 2, HEADS.width()), matrix(1, 2, HEADS.width()));
+    let zeros = || {
+        let shape = (2, HEADS.key_value, 9, HEADS.dim);
+        Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu).unwrap()
+    };
+    let (keys, values) = (zeros(), zeros());
+    cache_append(&qkv, &keys, &values, &at, &rope, HEADS).unwrap();
+    rope_in_place(&turned, &at.positions, &rope, HEADS, Direction::Forward).unwrap();
+    assert_eq!(flat(&qkv), flat(&turned));
+    let key = turned
+        .narrow(0, 1, 1)
+        .unwrap()
+        .narrow(1, 5 * HEADS.dim, HEADS.dim)
+        .unwrap();
+    let kept = keys
+        .narrow(0, 0, 1)
+        .unwrap()
+        .narrow(1, 1, 1)
+        .unwrap()
+        .narrow(2, 3, 1)
+        .unwrap();
+    assert_eq!(flat(&kept), flat(&key));
+    let written = |cache: &Tensor| flat(cache).iter().filter(|it| **it != 0.0).count();
+    let most = 2 * HEADS.key_value_width();
+    assert!(written(&keys) <= most && written(&values) <= most);
+    assert!(weighted(&values, &values) > 0.0);
+}
+
+#[test]
+fn dropout_keeps_its_rate_and_its_mean() {
+    let ones = Tensor::ones((400, 250), candle_core::DType::F32, &Device::Cpu).unwrap();
+    for rate in [0.05f32, 0.5, 0.9] {
+        let kept = flat(&dropout(&ones, rate, 7).unwrap());
+        let zeros = kept.iter().filter(|it| **it == 0.0).count() as f64 / kept.len() as f64;
+        let sum: f64 = kept.iter().map(|it| f64::from(*it)).sum();
+        // Five standard deviations of 100,000 choices.
+        let deviation = (f64::from(rate * (1.0 - rate)) / kept.len() as f64).sqrt();
+        assert!(
+            (zeros - f64::from(rate)).abs() < 5.0 * deviation,
+            "{rate}: {zeros}"
+        );
+        let mean = sum / kept.len() as f64;
+        assert!(
+            (mean - 1.0).abs() < 5.0 * deviation / f64::from(1.0 - rate),
+            "{rate}: {mean}"
+        );
+    }
+    let (one, other) = (
+        dropout(&ones, 0.5, 7).unwrap(),
+        dropout(&ones, 0.5, 8).unwrap(),
+    );
+    let same = flat(&one)
+        .iter()
+        .zip(flat(&other))
+        .filter(|(a, b)| *a == b)
+        .count();
+    assert!(
+        (45_000..55_000).contains(&same),
+        "seeds choose independently: {same}"
+    );
+}
+
+#[test]
+fn dropout_is_its_own_gradient() {
+    let (x, dy) = (matrix(1, 5, 20), matrix(2, 5, 20));
+    let dx = dropout(&dy, 0.3, 9).unwrap();
+    check_gradient(&x, &dy, &dx, |x| dropout(x, 0.3, 9));
+    // Places count from the view's own first column.
+    let wide = Tensor::cat(&[&matrix(3, 5, 4), &dy], 1).unwrap();
+    let view = wide.narrow(1, 4, 20).unwrap();
+    assert_eq!(flat(&dropout(&view, 0.3, 9).unwrap()), flat(&dx));
+}
+
+#[test]
+fn a_sequence_does_not_see_its_neighbours() {
+    let both = matrix(1, 8, HEADS.width());
+    let run = |x: &Tensor, lens: &[usize]| {
+        let sequences = Sequences::new(lens, &Device::Cpu).unwrap();
+        attention(x, &sequences, HEADS, None, 0).unwrap()
+    };
+    let packed = run(&both, &[5, 3]);
+    let alone = run(&both.narrow(0, 5, 3).unwrap(), &[3]);
+    assert_eq!(flat(&packed.narrow(0, 5, 3).unwrap()), flat(&alone));
+}
+
+#[test]
+fn cross_entropy_has_the_gradient_of_differences() {
+    let logits = matrix(1, 3, 9);
+    let targets = Tensor::new(&[0u32, 8, 4], &Device::Cpu).unwrap();
+    let ones = Tensor::new(&[1f32, 1.0, 1.0], &Device::Cpu).unwrap();
+    let gradient = logits.copy().unwrap();
+    cross_entropy_in_place(&gradient, &targets, 1.0).unwrap();
+    check_gradient(&logits, &ones, &gradient, |x| {
+        cross_entropy_in_place(&x.copy()?, &targets, 1.0)
+    });
+}
+
+#[test]
+fn a_product_is_appended_to_its_input() {
+    for (rows, inputs, rank) in [(1, 8, 3), (5, 6, 4), (7, 5, 1)] {
+        let (own, a) = (matrix(1, rows, inputs), matrix(2, rank, inputs));
+        let x = own.pad_with_zeros(1, 0, rank).unwrap();
+        append_product(&x, inputs, &a, 0.5).unwrap();
+        let product = matmul(&own, &a.t().unwrap()).unwrap();
+        let expected = Tensor::cat(&[own, (product * 0.5).unwrap()], 1).unwrap();
+        assert_eq!(flat(&x), flat(&expected));
+        assert!(append_product(&x, inputs - 1, &a, 0.5).is_err());
+    }
+}
+
+#[test]
+fn products_write_into_parts_and_add_up() {
+    let (a, b) = (matrix(1, 4, 3), matrix(2, 3, 2));
+    let wide = matrix(3, 4, 5);
+    let before = wide.copy().unwrap();
+    let part = wide.narrow(1, 2, 2).unwrap();
+    matmul_into(&part, &a, &b, 0.5, 2.0).unwrap();
+    let product = a.matmul(&b).unwrap();
+    let expected = ((&product * 0.5).unwrap() + (before.narrow(1, 2, 2).unwrap() * 2.0)).unwrap();
+    for (a, b) in flat(&part).iter().zip(flat(&expected)) {
+        assert!((a - b).abs() < 1e-5);
+    }
+    assert_eq!(
+        flat(&wide.narrow(1, 0, 2).unwrap()),
+        flat(&before.narrow(1, 0, 2).unwrap())
+    );
+    let turned = matmul(&b.t().unwrap(), &a.t().unwrap()).unwrap();
+    for (a, b) in flat(&turned.t().unwrap().contiguous().unwrap())
+        .iter()
+        .zip(flat(&product))
+    {
+        assert!((a - b).abs() < 1e-5);
+    }
+    assert!(
+        matmul_into(&part, &a, &a, 1.0, 0.0).is_err(),
+        "shapes are checked"
+    );
+    assert!(matmul_into(&a, &a, &b, 1.0, 0.0).is_err(), "and overlaps");
+}
+
+#[test]
+fn adamw_takes_the_steps_of_its_definition() {
+    let step = AdamW {
+        rate: 0.1,
+        beta1: 0.9,
+        beta2: 0.99,
+        epsilon: 1e-8,
+        weight_decay: 0.5,
+        step: 1,
+        gradient_scale: 0.5,
+    };
+    let vector = |value: f32| Tensor::from_vec(vec![value; 3], 3, &Device::Cpu).unwrap();
+    let (parameters, first, second) = (vector(1.0), vector(0.0), vector(0.0));
+    adamw_in_place(&parameters, &vector(4.0), &first, &second, &step).unwrap();
+    // The first step moves by the rate, whatever the gradient's size: 1 − 0.05 − 0.1.
+    for value in flat(&parameters) {
+        assert!((value - 0.85).abs() < 1e-6, "{value}");
+    }
+    assert!((flat(&first)[0] - 0.2).abs() < 1e-6 && (flat(&second)[0] - 0.04).abs() < 1e-6);
+    assert!((sum_squares(&vector(2.0)).unwrap() - 12.0).abs() < 1e-9);
+}
+
+#[test]
+fn embeddings_are_looked_up_and_added_up() {
+    let table = matrix(1, 5, 3);
+    let tokens = [4u32, 0, 4];
+    let rows = embedding(&table, &Tensor::new(&tokens, &Device::Cpu).unwrap()).unwrap();
+    assert_eq!(flat(&rows)[..3], flat(&table)[12..]);
+    let gradient = Tensor::ones((5, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+    embedding_gradient(&gradient, &tokens, &matrix(2, 3, 3)).unwrap();
+    let (gradient, dy) = (flat(&gradient), flat(&matrix(2, 3, 3)));
+    assert_eq!(gradient[12], 1.0 + (dy[0] + dy[6]));
+    assert_eq!((gradient[0], gradient[3]), (1.0 + dy[3], 1.0));
+    let outside = Tensor::new(&[5u32], &Device::Cpu).unwrap();
+    assert!(embedding(&table, &outside).is_err());
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    let sequences = Sequences::new(&[90, 40, 133], &Device::Cpu).unwrap();
+    let rows = sequences.rows();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let x = matrix(1, rows, 96);
+            let weight = matrix(2, HEADS.width(), 96);
+            let qkv = matmul(&x, &weight.t().unwrap()).unwrap();
+            let out = attention(&qkv, &sequences, HEADS, None, 0).unwrap();
+            let dqkv = attention_backward(&qkv, &out, &out, &sequences, HEADS, None).unwrap();
+            let dw = matmul(&dqkv.t().unwrap(), &x).unwrap();
+            let norm = rms_norm_weight_gradient(&x, &x, 1e-5).unwrap();
+            let dropped = dropout(&x, 0.4, 3).unwrap();
+            [qkv, out, dqkv, dw, norm, dropped]
+                .map(|it| flat(&it).into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3] {
+        assert_eq!(one, run(threads), "{threads} threads");
+    }
+}
