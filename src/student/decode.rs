@@ -1,0 +1,290 @@
+//! Decoding: answers to many prompts, one token for each of them at a time.
+//!
+//! Prompts are read in groups of similar length, packed without padding; then every row
+//! of a group goes on at a position of its own until it ends, and rows that ended are
+//! left out of the following steps.
+//!
+//! **Invariant.** The same prompts with the same settings give the same answers. Another
+//! grouping may differ where two tokens are all but equally likely, since products of
+//! other shapes round differently.
+
+use candle_core::{D, DType, Result, Tensor, bail};
+use candle_transformers::generation::{LogitsProcessor, Sampling as CandleSampling};
+
+use super::cache::Cache;
+use super::model::Model;
+use crate::base::seed::Random;
+use crate::ops::{Sequences, Slots, embedding};
+
+/// How a token is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sampling {
+    /// The likeliest one.
+    Greedy,
+    /// By chance, from a seed of one's own for each answer.
+    Random {
+        /// Logits are divided by this; more is wilder. Above 0.
+        temperature: f64,
+        /// Only the likeliest tokens that together have this probability may be chosen.
+        top_p: Option<f64>,
+        /// Only so many of the likeliest tokens may be chosen.
+        top_k: Option<usize>,
+        /// Where chance comes from.
+        seed: u64,
+    },
+}
+
+/// How answers are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How a token is chosen.
+    pub sampling: Sampling,
+    /// The most tokens of an answer.
+    pub max_new_tokens: usize,
+    /// Tokens that end an answer; it keeps the one that ended it.
+    pub stop_tokens: Vec<u32>,
+    /// Rows that go on together.
+    pub batch_rows: usize,
+    /// Whether to tell how likely each token was; it costs time on a GPU.
+    pub logprobs: bool,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With a token that ends answers.
+    Stop,
+    /// With the most tokens that were allowed, or that the model has positions for.
+    Length,
+}
+
+/// An answer to a prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Its tokens, with the one that ended it.
+    pub tokens: Vec<u32>,
+    /// The natural logarithm of each token's probability, if asked for.
+    pub logprobs: Vec<f32>,
+    /// Why it ended.
+    pub ending: Ending,
+}
+
+/// Answers to `prompts`, in their order. `on_token` is called with the number of the
+/// prompt and each new token.
+///
+/// # Errors
+/// A prompt that is empty or leaves no position for an answer, and what the device says.
+pub fn generate(
+    model: &Model,
+    prompts: &[Vec<u32>],
+    settings: &Settings,
+    on_token: &mut dyn FnMut(usize, u32),
+) -> Result<Vec<Answer>> {
+    for (number, prompt) in prompts.iter().enumerate() {
+        if prompt.is_empty() || prompt.len() >= model.max_positions() {
+            bail!(
+                "prompt {} has {} tokens; the model takes 1 to {}",
+                number + 1,
+                prompt.len(),
+                model.max_positions() - 1
+            )
+        }
+    }
+    let mut order: Vec<usize> = (0..prompts.len()).collect();
+    order.sort_by_key(|number| (prompts[*number].len(), *number));
+    let mut answers: Vec<Option<Answer>> = vec![None; prompts.len()];
+    for numbers in order.chunks(settings.batch_rows.max(1)) {
+        let mut group = Group::new(model, prompts, numbers, settings)?;
+        while group.step(on_token)? {}
+        for row in group.rows {
+            answers[row.number] = Some(row.answer);
+        }
+    }
+    Ok(answers.into_iter().flatten().collect())
+}
+
+/// Prompts that are answered together.
+struct Group<'a> {
+    model: &'a Model,
+    settings: &'a Settings,
+    cache: Cache,
+    rows: Vec<Row>,
+    /// Logits (open rows, vocabulary) of the next token.
+    logits: Tensor,
+    /// The rows that go on.
+    open: Vec<usize>,
+}
+
+struct Row {
+    number: usize,
+    answer: Answer,
+    /// Where its next token goes.
+    position: usize,
+    most_tokens: usize,
+    chance: Option<LogitsProcessor>,
+}
+
+impl<'a> Group<'a> {
+    /// Reads the prompts.
+    fn new(
+        model: &'a Model,
+        prompts: &[Vec<u32>],
+        numbers: &[usize],
+        settings: &'a Settings,
+    ) -> Result<Self> {
+        let lens: Vec<usize> = numbers
+            .iter()
+            .map(|number| prompts[*number].len())
+            .collect();
+        let longest = lens.iter().max().copied().unwrap_or(0);
+        let len_tokens = (longest + settings.max_new_tokens).min(model.max_positions());
+        let cache = Cache::new(model, numbers.len(), len_tokens)?;
+        let device = model.device();
+        let sequences = Sequences::new(&lens, device)?;
+        let tokens: Vec<u32> = numbers
+            .iter()
+            .flat_map(|number| &prompts[*number])
+            .copied()
+            .collect();
+        let slot_of = |(slot, len): (usize, &usize)| std::iter::repeat_n(slot as u32, *len);
+        let slots: Vec<u32> = lens.iter().enumerate().flat_map(slot_of).collect();
+        let to = Slots {
+            slots: Tensor::new(slots.as_slice(), device)?,
+            positions: sequences.positions.clone(),
+        };
+        let packed = model.packed(&sequences);
+        let tokens = Tensor::new(tokens.as_slice(), device)?;
+        let x = model.run(&tokens, &mut |layer, qkv, spare| {
+            let mixed = packed(qkv, spare)?;
+            cache.write(layer, qkv, &to, model.heads())?;
+            Ok(mixed)
+        })?;
+        let last: Vec<u32> = sequences.starts()[1..].iter().map(|end| end - 1).collect();
+        let last = embedding(&x, &Tensor::new(last.as_slice(), device)?)?;
+        let row = |(number, len): (&usize, usize)| Row {
+            number: *number,
+            answer: Answer {
+                tokens: Vec::new(),
+                logprobs: Vec::new(),
+                ending: Ending::Length,
+            },
+            position: len,
+            most_tokens: settings.max_new_tokens.min(len_tokens - len),
+            chance: chance(&settings.sampling, *number),
+        };
+        let rows: Vec<Row> = numbers.iter().zip(lens).map(row).collect();
+        Ok(Self {
+            logits: model.logits(&last)?,
+            open: (0..rows.len()).collect(),
+            model,
+            settings,
+            cache,
+            rows,
+        })
+    }
+
+    /// Chooses the next token of every open row, and reads it; `false` if none is open.
+    fn step(&mut self, on_token: &mut dyn FnMut(usize, u32)) -> Result<bool> {
+        let Self { rows, open, .. } = self;
+        open.retain(|row| rows[*row].most_tokens > 0);
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let (tokens, logprobs) = self.choose()?;
+        for (place, row) in self.open.iter().enumerate() {
+            let row = &mut self.rows[*row];
+            row.answer.tokens.push(tokens[place]);
+            row.answer.logprobs.extend(logprobs.get(place));
+            on_token(row.number, tokens[place]);
+            if self.settings.stop_tokens.contains(&tokens[place]) {
+                row.answer.ending = Ending::Stop;
+                row.most_tokens = row.answer.tokens.len();
+            }
+        }
+        let rows = &self.rows;
+        self.open
+            .retain(|row| rows[*row].answer.tokens.len() < rows[*row].most_tokens);
+        if self.open.is_empty() {
+            return Ok(false);
+        }
+        self.read()?;
+        Ok(true)
+    }
+
+    /// The chosen tokens of the open rows, and how likely each was if that is asked for.
+    fn choose(&mut self) -> Result<(Vec<u32>, Vec<f32>)> {
+        let is_greedy = self.settings.sampling == Sampling::Greedy;
+        if is_greedy && !self.settings.logprobs {
+            return Ok((self.logits.argmax(D::Minus1)?.to_vec1()?, Vec::new()));
+        }
+        let logits = self
+            .logits
+            .to_dtype(DType::F32)?
+            .to_device(&candle_core::Device::Cpu)?;
+        let mut tokens = Vec::with_capacity(self.open.len());
+        let mut logprobs = Vec::new();
+        for (place, row) in self.open.iter().enumerate() {
+            let logits = logits.get(place)?;
+            let token = match &mut self.rows[*row].chance {
+                Some(chance) => chance.sample(&logits)?,
+                None => logits.argmax(D::Minus1)?.to_scalar()?,
+            };
+            if self.settings.logprobs {
+                let all = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
+                logprobs.push(all.get(token as usize)?.to_scalar()?);
+            }
+            tokens.push(token);
+        }
+        Ok((tokens, logprobs))
+    }
+
+    /// Reads the last token of every open row, and makes the logits of the next.
+    fn read(&mut self) -> Result<()> {
+        let device = self.model.device();
+        let last = |row: &usize| self.rows[*row].answer.tokens.last().copied().unwrap_or(0);
+        let tokens: Vec<u32> = self.open.iter().map(last).collect();
+        let slots: Vec<u32> = self.open.iter().map(|row| *row as u32).collect();
+        let positions: Vec<u32> = self
+            .open
+            .iter()
+            .map(|row| self.rows[*row].position as u32)
+            .collect();
+        let at = Slots {
+            slots: Tensor::new(slots.as_slice(), device)?,
+            positions: Tensor::new(positions.as_slice(), device)?,
+        };
+        let (model, cache) = (self.model, &self.cache);
+        let (heads, window) = (model.heads(), model.config.sliding_window);
+        let tokens = Tensor::new(tokens.as_slice(), device)?;
+        let x = model.run(&tokens, &mut |layer, qkv, spare| {
+            cache.attend(layer, qkv, &at, &model.rope, heads, window, spare)
+        })?;
+        self.logits = model.logits(&x)?;
+        for row in &self.open {
+            self.rows[*row].position += 1;
+        }
+        Ok(())
+    }
+}
+
+/// What chooses the tokens of the prompt `number`; `None` where nothing is left to chance.
+fn chance(sampling: &Sampling, number: usize) -> Option<LogitsProcessor> {
+    let Sampling::Random {
+        temperature,
+        top_p,
+        top_k,
+        seed,
+    } = sampling
+    else {
+        return None;
+    };
+    let temperature = *temperature;
+    let sampling = match (*top_k, *top_p) {
+        (None, None) => CandleSampling::All { temperature },
+        (Some(k), None) => CandleSampling::TopK { k, temperature },
+        (None, Some(p)) => CandleSampling::TopP { p, temperature },
+        (Some(k), Some(p)) => CandleSampling::TopKThenTopP { k, p, temperature },
+    };
+    let seed = Random::new(*seed, &["decode", &number.to_string()]).seed();
+    Some(LogitsProcessor::from_sampling(seed, sampling))
+}
