@@ -16,6 +16,11 @@
 //! - [`grading`]: verdicts by execution, and which challenges may be asked.
 //! - [`teacher`]: who asks.
 //!
+//! Learning:
+//! - [`ops`]: operations on tensors, forward and backward, on CPU and CUDA.
+//! - [`student`]: a base and its adapter, and how they answer.
+//! - [`train`]: from examples to an adapter.
+//!
 //! Above them:
 //! - [`cli`]: arguments and one file per command; the only layer that prints.
 
@@ -25,6 +30,9 @@ pub mod database;
 pub mod event;
 pub mod grading;
 pub mod lake;
+pub mod ops;
 pub mod query;
 pub mod sandbox;
+pub mod student;
 pub mod teacher;
+pub mod train;

@@ -1,0 +1,258 @@
+//! The gradients of a micro-batch: forward through all layers, and back.
+//!
+//! No gradient of a frozen weight is computed: backwards through a linear layer, an
+//! adapter needs the gradients of the input and of A and B alone.
+//!
+//! **Invariant.** Gradients are added to those that are there, in the order of the rows;
+//! keeping activations or making them again gives the same bits.
+
+use candle_core::{DType, Result, Tensor};
+
+use super::batch::MicroBatch;
+use super::parameters::{Layout, Slot};
+use crate::base::seed::Random;
+use crate::ops::attention_backward;
+use crate::ops::{
+    Direction, cross_entropy_in_place, dropout, embedding, embedding_gradient, matmul, matmul_into,
+    rms_norm, rms_norm_backward, rms_norm_weight_gradient, rope_in_place, swiglu_backward,
+};
+use crate::student::linear::Linear;
+use crate::student::model::{Activations, Layer, Model};
+
+/// Bytes of logits that are made at a time.
+const LOGITS_BYTES: usize = 256 << 20;
+/// On a CPU as many as stay in its cache.
+const LOGITS_BYTES_CPU: usize = 4 << 20;
+
+/// What is trained, where its gradients go, and what is dropped.
+pub struct Pass<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// Where parameters stand.
+    pub layout: &'a Layout,
+    /// The flat vector to which gradients are added.
+    pub gradients: &'a Tensor,
+    /// Whether activations are made a second time instead of being kept.
+    pub recompute: bool,
+    /// The chance with which the adapter's inputs are dropped.
+    pub dropout: f64,
+    /// Where that chance comes from; another for each micro-batch.
+    pub seed: u64,
+}
+
+/// What of a layer is kept for the way back.
+enum Kept {
+    Activations(Box<Activations>),
+    Input(Tensor),
+}
+
+impl Pass<'_> {
+    /// Adds the gradients of `scale` times the sum of all losses of the batch; gives that
+    /// sum without the scale.
+    pub fn run(&self, batch: &MicroBatch, scale: f64) -> Result<f64> {
+        let mut x = embedding(&self.model.embedding, &batch.tokens)?;
+        let mut kept = Vec::with_capacity(self.model.layers.len());
+        for (number, layer) in self.model.layers.iter().enumerate() {
+            if self.recompute {
+                let result = self.forward(number, layer, x.clone(), batch)?.0;
+                kept.push(Kept::Input(std::mem::replace(&mut x, result)));
+            } else {
+                let (result, activations) = self.forward(number, layer, x, batch)?;
+                kept.push(Kept::Activations(Box::new(activations)));
+                x = result;
+            }
+        }
+        let (loss, mut dx) = self.head(&x, batch, scale as f32)?;
+        drop(x);
+        for (number, layer) in self.model.layers.iter().enumerate().rev() {
+            let activations = match kept.pop() {
+                Some(Kept::Activations(activations)) => *activations,
+                Some(Kept::Input(x)) => self.forward(number, layer, x, batch)?.1,
+                None => candle_core::bail!("layer {number} kept nothing"),
+            };
+            dx = self.layer(number, layer, activations, dx, batch)?;
+        }
+        if !self.layout.is_lora() {
+            let gradient = self.layout.view(self.gradients, Slot::Embedding)?;
+            embedding_gradient(&gradient, &batch.host_tokens, &dx)?;
+        }
+        Ok(loss)
+    }
+
+    fn forward(
+        &self,
+        number: usize,
+        layer: &Layer,
+        x: Tensor,
+        batch: &MicroBatch,
+    ) -> Result<(Tensor, Activations)> {
+        let mut attend = self.model.packed(&batch.sequences);
+        let drop = |group: usize, input: &Tensor| self.dropped(number, group, input);
+        let dropping = (self.dropout > 0.0).then_some(&drop as _);
+        layer.forward(x, &self.model.config, &mut attend, dropping)
+    }
+
+    fn dropped(&self, layer: usize, group: usize, input: &Tensor) -> Result<Tensor> {
+        let path = ["dropout", &layer.to_string(), &group.to_string()];
+        let seed = Random::new(self.seed, &path).bits();
+        dropout(input, self.dropout as f32, seed)
+    }
+
+    /// The losses, and the gradient of the last layer's result.
+    fn head(&self, x: &Tensor, batch: &MicroBatch, scale: f32) -> Result<(f64, Tensor)> {
+        let model = self.model;
+        let epsilon = model.config.rms_norm_eps as f32;
+        let learned = embedding(x, &batch.loss_rows)?;
+        let normed = rms_norm(&learned, &model.norm, epsilon, 0)?;
+        let dnormed = normed.zeros_like()?;
+        let bytes = if x.device().is_cpu() {
+            LOGITS_BYTES_CPU
+        } else {
+            LOGITS_BYTES
+        };
+        let rows_at_a_time =
+            (bytes / (x.dtype().size_in_bytes() * model.config.vocab_size)).max(64);
+        let mut losses = Vec::new();
+        for first in (0..batch.loss_tokens).step_by(rows_at_a_time) {
+            let rows = rows_at_a_time.min(batch.loss_tokens - first);
+            let normed = normed.narrow(0, first, rows)?;
+            let logits = matmul(&normed, &model.head.t()?)?;
+            let targets = batch.targets.narrow(0, first, rows)?;
+            losses.push(cross_entropy_in_place(&logits, &targets, scale)?);
+            matmul_into(
+                &dnormed.narrow(0, first, rows)?,
+                &logits,
+                &model.head,
+                1.0,
+                0.0,
+            )?;
+            if !self.layout.is_lora() {
+                let slot = match model.config.tie_word_embeddings {
+                    true => Slot::Embedding,
+                    false => Slot::Head,
+                };
+                let gradient = self.layout.view(self.gradients, slot)?;
+                matmul_into(&gradient, &logits.t()?, &normed, 1.0, 1.0)?;
+            }
+        }
+        if !self.layout.is_lora() {
+            self.add_norm(Slot::Norm, &learned, &dnormed, epsilon)?;
+        }
+        let dlearned = rms_norm_backward(&learned, &model.norm, &dnormed, epsilon, None)?;
+        // Rows without a loss get the zeros behind the others.
+        let zeros = dlearned.narrow(0, 0, 1)?.zeros_like()?;
+        let dx = embedding(&Tensor::cat(&[dlearned, zeros], 0)?, &batch.places)?;
+        let losses: Vec<f32> = Tensor::cat(&losses, 0)?.to_vec1()?;
+        Ok((losses.into_iter().map(f64::from).sum(), dx))
+    }
+
+    /// Back through a layer: the gradient of its input, from that of its result.
+    fn layer(
+        &self,
+        number: usize,
+        layer: &Layer,
+        kept: Activations,
+        dresult: Tensor,
+        batch: &MicroBatch,
+    ) -> Result<Tensor> {
+        let config = &self.model.config;
+        let (epsilon, heads) = (config.rms_norm_eps as f32, self.model.heads());
+
+        let dinner = self.linear(number, 3, &layer.down, &kept.inner, &dresult)?;
+        drop(kept.inner);
+        let dgate_up = swiglu_backward(&kept.gate_up, &dinner)?;
+        drop((dinner, kept.gate_up));
+        let dinput = self.linear(number, 2, &layer.gate_up, &kept.mlp_input, &dgate_up)?;
+        drop((dgate_up, kept.mlp_input));
+        if !self.layout.is_lora() {
+            self.add_norm(Slot::MlpNorm(number), &kept.middle, &dinput, epsilon)?;
+        }
+        let dmiddle = rms_norm_backward(
+            &kept.middle,
+            &layer.mlp_norm,
+            &dinput,
+            epsilon,
+            Some(&dresult),
+        )?;
+        drop((dinput, dresult, kept.middle));
+
+        let dmixed = self.linear(number, 1, &layer.output, &kept.mixed, &dmiddle)?;
+        let dqkv = attention_backward(
+            &kept.qkv,
+            &kept.mixed,
+            &dmixed,
+            &batch.sequences,
+            heads,
+            config.sliding_window,
+        )?;
+        drop((dmixed, kept.mixed, kept.qkv));
+        let (positions, rope) = (&batch.sequences.positions, &self.model.rope);
+        rope_in_place(&dqkv, positions, rope, heads, Direction::Backward)?;
+        let dinput = self.linear(number, 0, &layer.qkv, &kept.attention_input, &dqkv)?;
+        if !self.layout.is_lora() {
+            self.add_norm(Slot::AttentionNorm(number), &kept.input, &dinput, epsilon)?;
+        }
+        rms_norm_backward(
+            &kept.input,
+            &layer.attention_norm,
+            &dinput,
+            epsilon,
+            Some(&dmiddle),
+        )
+    }
+
+    /// Back through a group of linear layers: the gradient (rows, inputs) of its input
+    /// `x` (rows, inputs + spare), from the gradient `dy` of its output.
+    ///
+    /// With n = s·x·Aᵀ in x's spare columns: dn = dy·B and dx = dy·W come from one
+    /// product, dB = dyᵀ·n, dA = s·dnᵀ·x, and dx gains s·dn·A.
+    fn linear(
+        &self,
+        layer: usize,
+        number: usize,
+        group: &Linear,
+        x: &Tensor,
+        dy: &Tensor,
+    ) -> Result<Tensor> {
+        let (inputs, spare) = (group.inputs(), group.spare());
+        let both = matmul(dy, group.weight())?;
+        let dx = both.narrow(1, 0, inputs)?;
+        if !self.layout.is_lora() {
+            let gradient = self
+                .layout
+                .view(self.gradients, Slot::Weight(layer, number))?;
+            matmul_into(&gradient, &dy.t()?, x, 1.0, 1.0)?;
+        }
+        let Some((a, scale)) = group.lora() else {
+            return Ok(dx);
+        };
+        for part in group.parts() {
+            let Some(column) = part.spare else { continue };
+            let gradient = self
+                .layout
+                .view(self.gradients, Slot::B(layer, part.target))?;
+            let dy = dy.narrow(1, part.first_row, part.rows)?;
+            let narrow = x.narrow(1, inputs + column, part.rank)?;
+            matmul_into(&gradient, &dy.t()?, &narrow, 1.0, 1.0)?;
+        }
+        let dnarrow = both.narrow(1, inputs, spare)?.contiguous()?;
+        let own = x.narrow(1, 0, inputs)?;
+        let gradient = self.layout.view(self.gradients, Slot::A(layer, number))?;
+        if self.dropout == 0.0 {
+            matmul_into(&gradient, &dnarrow.t()?, &own, scale, 1.0)?;
+            matmul_into(&dx, &dnarrow, a, scale, 1.0)?;
+            return Ok(dx);
+        }
+        let dropped = self.dropped(layer, number, &own)?;
+        matmul_into(&gradient, &dnarrow.t()?, &dropped, scale, 1.0)?;
+        let through = self.dropped(layer, number, &matmul(&dnarrow, a)?)?;
+        dx + (through * f64::from(scale))?
+    }
+
+    fn add_norm(&self, slot: Slot, x: &Tensor, dy: &Tensor, epsilon: f32) -> Result<()> {
+        let view = self.layout.view(self.gradients, slot)?;
+        let gradient = rms_norm_weight_gradient(x, dy, epsilon)?.to_dtype(DType::F32)?;
+        let sum = (&view + gradient)?;
+        view.slice_set(&sum, 0, 0)
+    }
+}

@@ -1,0 +1,201 @@
+//! Which examples each step is made of, and how they are packed.
+//!
+//! **Invariant.** The order depends on the seed, the number of examples and the recipe
+//! alone; no step depends on another, so that a training can go on at any of them.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::recipe::Recipe;
+use crate::base::id::ContentHash;
+use crate::base::seed::Random;
+use crate::ops::Sequences;
+
+/// An example as the model reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenExample {
+    /// The hash of its content.
+    pub id: ContentHash,
+    /// Prompt and completion.
+    pub tokens: Vec<u32>,
+    /// How many of them are the prompt's; the others are learned.
+    pub prompt_len: usize,
+}
+
+impl TokenExample {
+    /// How many tokens are learned. A first token of all has nothing to be learned from.
+    pub fn loss_tokens(&self) -> usize {
+        self.tokens.len() - self.prompt_len.max(1)
+    }
+}
+
+/// One step's examples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The pass over the examples, from 1.
+    pub epoch: usize,
+    /// Their numbers, a list for each micro-batch.
+    pub micro_batches: Vec<Vec<usize>>,
+}
+
+/// The steps of a training.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    examples: usize,
+    steps_per_epoch: usize,
+    epochs: usize,
+    micro_batch: usize,
+    step_examples: usize,
+    seed: u64,
+}
+
+impl Plan {
+    /// The plan for so many examples.
+    pub fn new(examples: usize, recipe: &Recipe) -> Self {
+        Self {
+            examples,
+            steps_per_epoch: examples.div_ceil(recipe.step_examples()),
+            epochs: recipe.epochs,
+            micro_batch: recipe.micro_batch,
+            step_examples: recipe.step_examples(),
+            seed: recipe.seed,
+        }
+    }
+
+    /// How many steps there are.
+    pub fn steps(&self) -> usize {
+        self.steps_per_epoch * self.epochs
+    }
+
+    /// The step with this number, from 1. Every epoch has an order of its own.
+    pub fn step(&self, number: usize) -> Step {
+        let (epoch, place) = (
+            (number - 1) / self.steps_per_epoch,
+            (number - 1) % self.steps_per_epoch,
+        );
+        let mut order: Vec<usize> = (0..self.examples).collect();
+        Random::new(self.seed, &["order", &epoch.to_string()]).shuffle(&mut order);
+        let own = order
+            .chunks(self.step_examples)
+            .nth(place)
+            .unwrap_or_default();
+        Step {
+            epoch: epoch + 1,
+            micro_batches: own
+                .chunks(self.micro_batch)
+                .map(<[usize]>::to_vec)
+                .collect(),
+        }
+    }
+}
+
+/// The hash of a step's examples: BLAKE3 of their ids, in their order.
+pub fn hash(examples: &[&TokenExample]) -> ContentHash {
+    let ids: Vec<u8> = examples.iter().flat_map(|it| it.id.bytes()).collect();
+    ContentHash::of(&ids)
+}
+
+/// Examples packed one after the other, on a device.
+#[derive(Debug)]
+pub struct MicroBatch {
+    /// All tokens (u32, rows).
+    pub tokens: Tensor,
+    /// The same, on the host.
+    pub host_tokens: Vec<u32>,
+    /// Where each example begins.
+    pub sequences: Sequences,
+    /// Rows whose next token is learned (u32).
+    pub loss_rows: Tensor,
+    /// For each row its place among `loss_rows`, or their number if it is none (u32).
+    pub places: Tensor,
+    /// The tokens that are learned (u32), one for each of `loss_rows`.
+    pub targets: Tensor,
+    /// How many they are.
+    pub loss_tokens: usize,
+}
+
+impl MicroBatch {
+    /// Packs examples. The last token of each is only learned and not read: its row would
+    /// give nothing.
+    pub fn new(examples: &[&TokenExample], device: &Device) -> Result<Self> {
+        let (mut tokens, mut lens) = (Vec::new(), Vec::new());
+        let (mut loss_rows, mut targets) = (Vec::new(), Vec::new());
+        for example in examples {
+            let first = tokens.len();
+            let read = &example.tokens[..example.tokens.len() - 1];
+            for learned in example.prompt_len.max(1)..example.tokens.len() {
+                loss_rows.push((first + learned - 1) as u32);
+                targets.push(example.tokens[learned]);
+            }
+            tokens.extend_from_slice(read);
+            lens.push(read.len());
+        }
+        let mut places = vec![loss_rows.len() as u32; tokens.len()];
+        for (place, row) in loss_rows.iter().enumerate() {
+            places[*row as usize] = place as u32;
+        }
+        Ok(Self {
+            sequences: Sequences::new(&lens, device)?,
+            tokens: Tensor::new(tokens.as_slice(), device)?,
+            host_tokens: tokens,
+            loss_rows: Tensor::new(loss_rows.as_slice(), device)?,
+            places: Tensor::new(places.as_slice(), device)?,
+            targets: Tensor::new(targets.as_slice(), device)?,
+            loss_tokens: loss_rows.len(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(len: usize, prompt_len: usize) -> TokenExample {
+        TokenExample {
+            id: ContentHash::of(&[len as u8]),
+            tokens: (0..len as u32).collect(),
+            prompt_len,
+        }
+    }
+
+    #[test]
+    fn every_epoch_has_every_example_once_in_another_order() {
+        let recipe = Recipe {
+            epochs: 2,
+            micro_batch: 3,
+            accumulation: 2,
+            ..Recipe::default()
+        };
+        let plan = Plan::new(10, &recipe);
+        assert_eq!(plan.steps(), 4);
+        let epoch = |first: usize| {
+            let steps = [plan.step(first), plan.step(first + 1)];
+            assert_eq!(steps[0].micro_batches.len(), 2);
+            steps
+                .into_iter()
+                .flat_map(|step| step.micro_batches)
+                .flatten()
+                .collect::<Vec<_>>()
+        };
+        let (first, second) = (epoch(1), epoch(3));
+        assert_ne!(first, second);
+        for mut order in [first, second] {
+            order.sort_unstable();
+            assert_eq!(order, (0..10).collect::<Vec<_>>());
+        }
+        assert_eq!(plan.step(3).epoch, 2);
+    }
+
+    #[test]
+    fn only_completions_are_learned() {
+        let (a, b) = (example(5, 3), example(4, 0));
+        let batch = MicroBatch::new(&[&a, &b], &Device::Cpu).unwrap();
+        assert_eq!(batch.host_tokens, [0, 1, 2, 3, 0, 1, 2]);
+        assert_eq!(batch.loss_rows.to_vec1::<u32>().unwrap(), [2, 3, 4, 5, 6]);
+        assert_eq!(batch.targets.to_vec1::<u32>().unwrap(), [3, 4, 1, 2, 3]);
+        assert_eq!(
+            batch.places.to_vec1::<u32>().unwrap(),
+            [5, 5, 0, 1, 2, 3, 4]
+        );
+        assert_eq!(batch.loss_tokens, a.loss_tokens() + b.loss_tokens());
+    }
+}
