@@ -8,8 +8,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod challenge;
+mod compute;
 mod config;
+mod doctor;
 mod error;
+mod generate;
 mod grade;
 mod import_events;
 mod init;
@@ -22,6 +25,7 @@ mod sql;
 mod statement;
 mod status;
 mod table;
+mod train;
 mod verify;
 
 use std::process::ExitCode;
@@ -63,6 +67,12 @@ enum Command {
     Challenge(challenge::ShowChallenges),
     /// Grade an answer by running it
     Grade(grade::GradeAnswer),
+    /// Train a base on examples
+    Train(train::Train),
+    /// Let a student answer prompts
+    Generate(generate::Generate),
+    /// Say what this machine and this binary can do
+    Doctor(doctor::Doctor),
     /// Run statements that nobody trusts; started by antiks itself
     #[command(name = sandbox::WORKER, hide = true)]
     SandboxWorker,
@@ -123,6 +133,9 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Verify(command) => command.run(&place),
         Command::Challenge(command) => command.run(),
         Command::Grade(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Generate(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::SandboxWorker => Ok(sandbox::run_worker()),
         Command::Lake(LakeCommand::ImportEvents(command)) => command.run(&place),
     }
