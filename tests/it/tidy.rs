@@ -19,10 +19,14 @@ const LAYERS: &[(&str, &[&str])] = &[
         "teacher",
         &["base", "event", "sandbox", "database", "grading"],
     ),
+    ("ops", &["base"]),
+    ("student", &["base", "ops"]),
+    ("train", &["base", "ops", "student"]),
     (
         "cli",
         &[
-            "base", "event", "lake", "query", "sandbox", "database", "grading", "teacher",
+            "base", "event", "lake", "query", "sandbox", "database", "grading", "teacher", "ops",
+            "student", "train",
         ],
     ),
 ];
@@ -30,14 +34,19 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Crates that shape what uses them, and the layers that may.
 const CRATES: &[(&str, &[&str])] = &[
     ("arrow", &["event", "lake", "query", "cli"]),
+    ("candle_core", &["ops", "student", "train", "cli"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("datafusion", &["query", "cli"]),
+    ("gemm", &["ops"]),
+    ("hf_hub", &["student"]),
     ("indicatif", &["cli"]),
+    ("minijinja", &["student"]),
     ("parquet", &["lake", "cli"]),
     ("rusqlite", &["sandbox", "database", "teacher"]),
     ("rustyline", &["cli"]),
     ("sqlparser", &["grading"]),
+    ("tokenizers", &["student"]),
     ("tokio", &["cli"]),
 ];
 
