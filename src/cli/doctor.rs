@@ -7,7 +7,7 @@ use candle_core::Device;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::compute::{self, Compute};
+use super::compute::Compute;
 use super::error::CliError;
 use crate::base::world::{self, World};
 use crate::sandbox::sqlite_source;
@@ -56,7 +56,7 @@ impl Doctor {
             facts.push(("device asked for", json!(message(error))));
         }
         if let Some(name) = &self.base {
-            facts.extend(look_at(name, &world, &device, memory)?);
+            facts.extend(look_at(name, &device, memory)?);
         }
         let mut out = io::stdout().lock();
         if self.json {
@@ -81,11 +81,13 @@ impl Doctor {
 /// What there is to say about a base.
 fn look_at(
     name: &str,
-    world: &World,
     device: &Device,
     memory: Option<(u64, u64)>,
 ) -> Result<Vec<(&'static str, Json)>, CliError> {
-    let base = Base::find(name, world, compute::on_download())?;
+    let Some(base) = Base::find_here(name)? else {
+        let said = "not in the Hugging Face cache; antiks train and generate fetch it";
+        return Ok(vec![("base", json!(said))]);
+    };
     let config = base.config()?;
     base.tokenizer(&config)?;
     let has_template = base.chat_template()?.is_some();

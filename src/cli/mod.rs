@@ -35,6 +35,8 @@ use clap::{Parser, Subcommand};
 use error::CliError;
 use place::Place;
 
+use crate::base::world;
+
 /// Teaches a small language model SQL by finding what it gets wrong, and can say where
 /// every weight came from.
 #[derive(Parser)]
@@ -97,6 +99,9 @@ pub fn run() -> ExitCode {
     if let Command::SandboxWorker = arguments.command {
         // On this thread: a worker's address space has no room for a deep stack.
         return sandbox::run_worker();
+    }
+    if let Command::Train(_) | Command::Generate(_) = arguments.command {
+        world::keep_freed_memory();
     }
     std::thread::scope(|scope| {
         let deep = std::thread::Builder::new()

@@ -62,21 +62,31 @@ impl Base {
         world: &World,
         progress: Option<OnDownload>,
     ) -> Result<Self, StudentError> {
+        if let Some(here) = Self::find_here(name)? {
+            return Ok(here);
+        }
+        let id = hub_id(name)?;
+        Self::open_as(name, &id.fetch(world, progress)?)
+    }
+
+    /// As [`Base::find`], but nothing is fetched: `None` for an id that the hub's cache
+    /// does not have whole.
+    ///
+    /// # Errors
+    /// Those of [`Base::find`].
+    pub fn find_here(name: &str) -> Result<Option<Self>, StudentError> {
         let folder = Path::new(name);
         if folder.is_dir() {
-            return Self::open(folder);
+            return Self::open(folder).map(Some);
         }
-        let id = HubId::parse(name).ok_or_else(|| StudentError::NoSuchBase {
-            name: name.to_owned(),
-        })?;
-        if let Some(cached) = id.cached()? {
-            match Self::open_as(name, &cached) {
-                // A fetch that was broken off leaves a part.
-                Err(StudentError::MissingFile { .. }) => {}
-                opened => return opened,
-            }
+        let Some(cached) = hub_id(name)?.cached()? else {
+            return Ok(None);
+        };
+        match Self::open_as(name, &cached) {
+            // A fetch that was broken off leaves a part.
+            Err(StudentError::MissingFile { .. }) => Ok(None),
+            opened => opened.map(Some),
         }
-        Self::open_as(name, &id.fetch(world, progress)?)
     }
 
     /// Opens the base in a folder. Weights are mapped, not read.
@@ -276,6 +286,12 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update_rayon(bytes);
     *hasher.finalize().as_bytes()
+}
+
+fn hub_id(name: &str) -> Result<HubId, StudentError> {
+    HubId::parse(name).ok_or_else(|| StudentError::NoSuchBase {
+        name: name.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -351,6 +351,12 @@ fn the_doctor_says_what_fits() {
     );
     assert_eq!(said["base_id"].as_str().unwrap().len(), 64);
     assert!(said["cores"].as_u64().unwrap() > 0);
+    let absent = antiks(folder.path(), &["doctor", "--base", "nobody/nothing"]);
+    assert!(
+        absent.stdout.contains("not in the Hugging Face cache"),
+        "{}",
+        absent.stdout
+    );
     let text = antiks(folder.path(), &["doctor"]).stdout;
     assert!(
         text.contains("machine") && text.contains("sqlite"),
