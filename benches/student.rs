@@ -163,11 +163,7 @@ fn examples(lens: &[usize], learned: usize, vocabulary: usize) -> Vec<TokenExamp
                 .flat_map(|it| it.to_le_bytes())
                 .collect::<Vec<_>>(),
         );
-        TokenExample {
-            id,
-            tokens,
-            prompt_len: len.saturating_sub(learned),
-        }
+        TokenExample::new(id, tokens, len.saturating_sub(learned))
     };
     lens.iter().map(example).collect()
 }

@@ -156,7 +156,7 @@ impl Train {
             base: base.id(),
             parent: parent.as_ref().map(|(_, hash)| *hash),
             examples: encoded.id(),
-            recipe: recipe.written(),
+            recipe: recipe.clone(),
             device: device::name(&device).to_owned(),
         };
         let folder = match self.resume {

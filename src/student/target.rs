@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::config::Config;
 
 /// A linear layer of a transformer block. The order is that of the forward pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Target {
     /// `q_proj`: hidden to queries.
     Query,
@@ -93,6 +96,20 @@ impl Target {
     /// Shape of the weight: (outputs, inputs).
     pub const fn shape(self, config: &Config) -> [usize; 2] {
         [self.outputs(config), self.inputs(config)]
+    }
+}
+
+impl From<Target> for &'static str {
+    fn from(target: Target) -> Self {
+        target.name()
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::named(&name).ok_or_else(|| format!("{name:?} is not a layer that can be adapted"))
     }
 }
 

@@ -3,6 +3,8 @@
 //! **Invariant.** The order depends on the seed, the number of examples and the recipe
 //! alone; no step depends on another, so that a training can go on at any of them.
 
+use std::ops::Range;
+
 use candle_core::{Device, Result, Tensor};
 
 use super::recipe::Recipe;
@@ -15,16 +17,27 @@ use crate::ops::Sequences;
 pub struct TokenExample {
     /// The hash of its content.
     pub id: ContentHash,
-    /// Prompt and completion.
+    /// Prompts and completions.
     pub tokens: Vec<u32>,
-    /// How many of them are the prompt's; the others are learned.
-    pub prompt_len: usize,
+    /// Which of them are completions, and learned: in order, and not the first token of
+    /// all, which has nothing to be learned from.
+    pub learned: Vec<Range<usize>>,
 }
 
 impl TokenExample {
-    /// How many tokens are learned. A first token of all has nothing to be learned from.
+    /// A prompt of so many tokens, and what is learned to follow it.
+    pub fn new(id: ContentHash, tokens: Vec<u32>, prompt_len: usize) -> Self {
+        let learned = prompt_len.max(1)..tokens.len();
+        Self {
+            id,
+            tokens,
+            learned: vec![learned],
+        }
+    }
+
+    /// How many tokens are learned.
     pub fn loss_tokens(&self) -> usize {
-        self.tokens.len() - self.prompt_len.max(1)
+        self.learned.iter().map(Range::len).sum()
     }
 }
 
@@ -122,7 +135,7 @@ impl MicroBatch {
         for example in examples {
             let first = tokens.len();
             let read = &example.tokens[..example.tokens.len() - 1];
-            for learned in example.prompt_len.max(1)..example.tokens.len() {
+            for learned in example.learned.iter().cloned().flatten() {
                 loss_rows.push((first + learned - 1) as u32);
                 targets.push(example.tokens[learned]);
             }
@@ -150,11 +163,8 @@ mod tests {
     use super::*;
 
     fn example(len: usize, prompt_len: usize) -> TokenExample {
-        TokenExample {
-            id: ContentHash::of(&[len as u8]),
-            tokens: (0..len as u32).collect(),
-            prompt_len,
-        }
+        let tokens = (0..len as u32).collect();
+        TokenExample::new(ContentHash::of(&[len as u8]), tokens, prompt_len)
     }
 
     #[test]
@@ -187,15 +197,16 @@ mod tests {
 
     #[test]
     fn only_completions_are_learned() {
-        let (a, b) = (example(5, 3), example(4, 0));
+        let (mut a, b) = (example(6, 4), example(4, 0));
+        a.learned.insert(0, 1..3);
         let batch = MicroBatch::new(&[&a, &b], &Device::Cpu).unwrap();
-        assert_eq!(batch.host_tokens, [0, 1, 2, 3, 0, 1, 2]);
-        assert_eq!(batch.loss_rows.to_vec1::<u32>().unwrap(), [2, 3, 4, 5, 6]);
-        assert_eq!(batch.targets.to_vec1::<u32>().unwrap(), [3, 4, 1, 2, 3]);
-        assert_eq!(
-            batch.places.to_vec1::<u32>().unwrap(),
-            [5, 5, 0, 1, 2, 3, 4]
-        );
+        assert_eq!(batch.host_tokens, [0, 1, 2, 3, 4, 0, 1, 2]);
+        let rows = batch.loss_rows.to_vec1::<u32>().unwrap();
+        assert_eq!(rows, [0, 1, 3, 4, 5, 6, 7]);
+        let targets = batch.targets.to_vec1::<u32>().unwrap();
+        assert_eq!(targets, [1, 2, 4, 5, 1, 2, 3]);
+        let places = batch.places.to_vec1::<u32>().unwrap();
+        assert_eq!(places, [0, 1, 7, 2, 3, 4, 5, 6]);
         assert_eq!(batch.loss_tokens, a.loss_tokens() + b.loss_tokens());
     }
 }

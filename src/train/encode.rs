@@ -55,11 +55,8 @@ pub fn encode(
             encoded.too_long += 1;
             continue;
         }
-        encoded.examples.push(TokenExample {
-            id: example.id,
-            tokens: read.ids,
-            prompt_len: read.prompt_len,
-        });
+        let example = TokenExample::new(example.id, read.ids, read.prompt_len);
+        encoded.examples.push(example);
     }
     match encoded.examples.is_empty() {
         false => Ok(encoded),

@@ -24,7 +24,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use super::recipe::WrittenRecipe;
+use super::recipe::Recipe;
 use super::run::{State, StepReport};
 use crate::base::id::ContentHash;
 use crate::student::contents::Contents;
@@ -44,7 +44,7 @@ pub struct Origin {
     /// The hash of the ids of all examples, in order.
     pub examples: ContentHash,
     /// How it is done.
-    pub recipe: WrittenRecipe,
+    pub recipe: Recipe,
     /// `cpu` or `cuda`.
     pub device: String,
 }

@@ -10,7 +10,8 @@ use crate::student::adapter_config::AdapterConfig;
 use crate::student::target::Target;
 
 /// What is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// An adapter beside the frozen base.
     Lora,
@@ -18,8 +19,10 @@ pub enum Method {
     Full,
 }
 
-/// A recipe. [`Recipe::default`] is the one for a large base.
-#[derive(Clone, Debug, PartialEq)]
+/// A recipe, as it is also written beside what it made. [`Recipe::default`] is the one for
+/// a large base.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// What is trained.
     pub method: Method,
@@ -57,7 +60,9 @@ pub struct Recipe {
     /// Longer examples are left out, and counted.
     pub max_tokens: usize,
     /// Whether a layer's activations are made a second time instead of being kept: a
-    /// third more work for a fraction of the memory, and the same result.
+    /// third more work for a fraction of the memory. Not written: it changes no bit of the
+    /// result.
+    #[serde(skip)]
     pub recompute: bool,
     /// Where chance comes from: first values, order, dropping.
     pub seed: u64,
@@ -180,61 +185,4 @@ impl Recipe {
             Some((name, _, what)) => Err(TrainError::Recipe { name, what }),
         }
     }
-
-    /// The recipe as it is written beside what it made.
-    pub fn written(&self) -> WrittenRecipe {
-        WrittenRecipe {
-            method: match self.method {
-                Method::Lora => "lora",
-                Method::Full => "full",
-            }
-            .to_owned(),
-            lora_rank: self.lora_rank,
-            lora_alpha: self.lora_alpha,
-            lora_dropout: self.lora_dropout,
-            lora_targets: self
-                .lora_targets
-                .iter()
-                .map(|it| it.name().to_owned())
-                .collect(),
-            learning_rate: self.learning_rate,
-            schedule: self.schedule.name().to_owned(),
-            warmup_ratio: self.warmup_ratio,
-            adam_beta1: self.adam_beta1,
-            adam_beta2: self.adam_beta2,
-            adam_epsilon: self.adam_epsilon,
-            weight_decay: self.weight_decay,
-            max_grad_norm: self.max_grad_norm,
-            epochs: self.epochs,
-            micro_batch: self.micro_batch,
-            accumulation: self.accumulation,
-            max_tokens: self.max_tokens,
-            seed: self.seed,
-        }
-    }
-}
-
-/// A recipe in JSON. Recomputing is left out: it changes no bit of the result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct WrittenRecipe {
-    pub method: String,
-    pub lora_rank: usize,
-    pub lora_alpha: f64,
-    pub lora_dropout: f64,
-    pub lora_targets: Vec<String>,
-    pub learning_rate: f64,
-    pub schedule: String,
-    pub warmup_ratio: f64,
-    pub adam_beta1: f64,
-    pub adam_beta2: f64,
-    pub adam_epsilon: f64,
-    pub weight_decay: f64,
-    pub max_grad_norm: f64,
-    pub epochs: usize,
-    pub micro_batch: usize,
-    pub accumulation: usize,
-    pub max_tokens: usize,
-    pub seed: u64,
 }

@@ -17,10 +17,13 @@ use crate::student::{base, folder};
 fn examples(goldens: &Json) -> Vec<TokenExample> {
     let examples = goldens.as_array().unwrap().iter().enumerate();
     examples
-        .map(|(number, it)| TokenExample {
-            id: ContentHash::of(&[number as u8]),
-            tokens: ids(&it["ids"]),
-            prompt_len: it["prompt_tokens"].as_u64().unwrap() as usize,
+        .map(|(number, it)| {
+            let prompt_len = it["prompt_tokens"].as_u64().unwrap() as usize;
+            TokenExample::new(
+                ContentHash::of(&[number as u8]),
+                ids(&it["ids"]),
+                prompt_len,
+            )
         })
         .collect()
 }

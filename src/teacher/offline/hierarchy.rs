@@ -21,7 +21,7 @@ pub const INTENTS: &[Intent] = &[Intent {
         "I need to see how deep our hierarchy of {many} goes: level 1 has no {c}, and everyone else is one level below the {c}.",
         "levels of {many}: 1 = no {c}, else level of the {c} + 1",
         "walking down from those without {c} (level 1), the level of all {many}, each one below the {c}",
-        "An organisation chart is drawn from the top: {many} without {c} are on level 1, those directly under them on level 2 and so on.",
+        "A tree of our {many} is drawn from the top: those without {c} are on level 1, those directly under them on level 2 and so on.",
     ],
     make: hierarchy_levels,
 }];
