@@ -6,9 +6,10 @@
 # BENCH is the binary of benches/student.rs, built with `--features cuda`. It and
 # scripts/peers/student_gpu.py run in turn, each task a process of its own, RUNS times (1).
 # PYTHON (python3) must have torch with CUDA, transformers and peft. Every process's line of
-# JSON is printed as it comes, and at the end a table of medians. Shares are of what bf16
-# products of 8192³ and a copy on the device reached just before, the higher of ours and
-# torch's. All parts take about 9 minutes once on an H100, most of them the peer's.
+# JSON is printed as it comes, and at the end a table of medians, without what failed, which
+# makes the script fail. Shares are of what bf16 products of 8192³ and a copy on the device
+# reached just before, the higher of ours and torch's. All parts take about 9 minutes once on
+# an H100, most of them the peer's.
 set -euo pipefail
 
 fail() {
@@ -28,6 +29,7 @@ parts=("$@")
 [[ $# -gt 0 ]] || parts=(train compiled ragged decode static)
 lines="$(mktemp)"
 trap 'rm -f "$lines"' EXIT
+failed=0
 
 # measure WHO NAME COMMAND...: runs a command and keeps its last line, with who and what it was.
 measure() {
@@ -38,6 +40,7 @@ measure() {
         printf '%s\n' "$line" | tee -a "$lines"
     else
         printf 'bench_gpu: failed: %s\n' "$*" >&2
+        failed=$((failed + 1))
     fi
 }
 
@@ -158,3 +161,5 @@ for text, our_name, peer_name, key, share in compared:
     ]
     print("|", " | ".join(cells), "|")
 TABLE
+
+[[ $failed -eq 0 ]] || fail "$failed measurements failed, as said above"

@@ -22,9 +22,10 @@ wheels=(
     "nvidia-cublas>=13.0,<13.2"
     "nvidia-curand==10.4.*"
 )
-# The compute capability that candle's own kernels are compiled for: Hopper, unless said
-# otherwise. Newer cards run them too.
-compute_cap="${CUDA_COMPUTE_CAP:-90}"
+# The compute capability that candle's own kernels are compiled for, as PTX: Ampere, unless
+# said otherwise, the oldest that antiks' kernels are for. Drivers of newer cards, and of no
+# older ones, compile it for theirs.
+compute_cap="${CUDA_COMPUTE_CAP:-80}"
 
 fail() {
     printf 'cuda-toolchain: %s\n' "$*" >&2
@@ -39,6 +40,13 @@ repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 root="${1:-${XDG_CACHE_HOME:-$HOME/.cache}/antiks/cuda}"
 mkdir -p "$root" || fail "cannot make $root"
 root="$(cd "$root" && pwd)"
+# What is in the folder gets replaced: it must be empty, or be made by this script.
+marker="made-by-cuda-toolchain"
+if [[ -n "$(ls -A "$root")" && ! -f "$root/$marker" ]] &&
+    ! grep -qs '^# Made by scripts/cuda-toolchain.sh' "$root/env.sh"; then
+    fail "$root is not empty, and not made by this script; name another folder"
+fi
+: >"$root/$marker"
 
 [[ "$(uname -sm)" == "Linux x86_64" ]] || fail "the wheels are for Linux on x86_64, this is $(uname -sm)"
 for tool in python3 cc c++ cargo; do
@@ -61,19 +69,21 @@ fi
 packages="$root/packages/nvidia/cu13"
 [[ -x "$packages/bin/nvcc" ]] || fail "the wheels have no bin/nvcc; delete $root and try again"
 
-# A toolkit as build scripts look for it: lib64, and library names without a version.
+# A toolkit as build scripts look for it: lib64, and library names without a version. Like
+# the wheels, it takes its final name only when it is whole.
 toolkit="$root/toolkit"
-rm -rf "$toolkit"
-mkdir -p "$toolkit/lib64/stubs"
+part="$root/toolkit.part"
+rm -rf "$part"
+mkdir -p "$part/lib64/stubs"
 for folder in bin include nvvm; do
-    ln -s "$packages/$folder" "$toolkit/$folder"
+    ln -s "$packages/$folder" "$part/$folder"
 done
-ln -s lib64 "$toolkit/lib"
+ln -s lib64 "$part/lib"
 for library in "$packages"/lib/*; do
     name="$(basename "$library")"
-    ln -s "$library" "$toolkit/lib64/$name"
+    ln -s "$library" "$part/lib64/$name"
     case "$name" in
-    *.so.*) ln -sf "$library" "$toolkit/lib64/${name%%.so.*}.so" ;;
+    *.so.*) ln -sf "$library" "$part/lib64/${name%%.so.*}.so" ;;
     esac
 done
 
@@ -90,8 +100,10 @@ trap 'rm -rf "$stub"' EXIT
 grep -hoE '\bfn cu[A-Z][A-Za-z0-9_]*' "${sources[@]}" | sed 's/^fn //' | sort -u |
     sed 's/.*/void &(void) {}/' >"$stub/cuda.c"
 [[ -s "$stub/cuda.c" ]] || fail "found no driver function in ${sources[*]}"
-cc -shared -fPIC -w -fno-builtin -Wl,-soname,libcuda.so.1 -o "$toolkit/lib64/stubs/libcuda.so" "$stub/cuda.c" ||
+cc -shared -fPIC -w -fno-builtin -Wl,-soname,libcuda.so.1 -o "$part/lib64/stubs/libcuda.so" "$stub/cuda.c" ||
     fail "cc could not make the stand-in for libcuda.so"
+rm -rf "$toolkit"
+mv "$part" "$toolkit"
 
 cat >"$root/env.sh" <<ENV
 # Made by scripts/cuda-toolchain.sh: source it before cargo build --features cuda.
