@@ -110,6 +110,111 @@ __device__ __forceinline__ void online_softmax(float (&scores)[COLUMNS][4], floa
     }
 }
 
+// ---- products of a warp's 16 rows, laid out as multiply_add has them ----
+
+// sums += left · tileᵀ, for columns 16·step.. of both: `left` has 16 of D columns, the tile
+// COLUMNS·8 rows of D.
+template <int D, int COLUMNS>
+__device__ __forceinline__ void add_transposed(float (&sums)[COLUMNS][4], const uint32_t (&left)[4],
+                                               const bf16 *tile, int step) {
+#pragma unroll
+    for (int pair = 0; pair < COLUMNS / 2; pair++) {
+        uint32_t right[4];
+        load_right_transposed<D>(right, tile, pair * 16, step);
+        multiply_add(sums[2 * pair], left, right[0], right[1]);
+        multiply_add(sums[2 * pair + 1], left, right[2], right[3]);
+    }
+}
+
+// sums += (the warp's rows of left_tile) · tileᵀ.
+template <int D, int COLUMNS>
+__device__ __forceinline__ void multiply_transposed(float (&sums)[COLUMNS][4], const bf16 *left_tile,
+                                                    const bf16 *tile) {
+#pragma unroll
+    for (int step = 0; step < D / 16; step++) {
+        uint32_t left[4];
+        load_left<D>(left, left_tile, threadIdx.x / 32 * 16, step);
+        add_transposed<D>(sums, left, tile, step);
+    }
+}
+
+// sums += left · rows row.. (16) of the tile.
+template <int D>
+__device__ __forceinline__ void add_rows(float (&sums)[D / 8][4], const uint32_t (&left)[4],
+                                         const bf16 *tile, int row) {
+#pragma unroll
+    for (int pair = 0; pair < D / 16; pair++) {
+        uint32_t right[4];
+        load_right<D>(right, tile, row, pair);
+        multiply_add(sums[2 * pair], left, right[0], right[1]);
+        multiply_add(sums[2 * pair + 1], left, right[2], right[3]);
+    }
+}
+
+// sums += scores · tile, with scores rounded to bf16.
+template <int D, int COLUMNS>
+__device__ __forceinline__ void multiply_rows(float (&sums)[D / 8][4], const float (&scores)[COLUMNS][4],
+                                              const bf16 *tile) {
+#pragma unroll
+    for (int step = 0; step < COLUMNS / 2; step++) {
+        const uint32_t left[4] = {
+            pack_pair(scores[2 * step][0], scores[2 * step][1]),
+            pack_pair(scores[2 * step][2], scores[2 * step][3]),
+            pack_pair(scores[2 * step + 1][0], scores[2 * step + 1][1]),
+            pack_pair(scores[2 * step + 1][2], scores[2 * step + 1][3]),
+        };
+        add_rows<D>(sums, left, tile, step * 16);
+    }
+}
+
+// The keys and values that the queries of a tile see, in blocks of KEYS. Two blocks lie in
+// shared memory: while one is used, the next is fetched.
+template <int D, int KEYS> struct KeyBlocks {
+    // Keys, and behind them values.
+    static constexpr int STAGE = 2 * KEYS * D;
+    bf16 *stages;
+    const bf16 *keys;
+    const bf16 *values;
+    int stride;
+    int len;
+    int first;
+    int end;
+
+    // `base` is the sequence's first row.
+    __device__ __forceinline__ KeyBlocks(bf16 *stages, const bf16 *base, int stride, const Place &place,
+                                         int heads, int kv_heads, int kv_head, int window)
+        : stages(stages), keys(base + (heads + kv_head) * D), values(keys + kv_heads * D), stride(stride),
+          len(place.len), first(max(0, place.first - window + 1) / KEYS),
+          end((min(place.len, place.first + TILE) + KEYS - 1) / KEYS) {}
+
+    // Where a block's keys lie; its values are KEYS·D behind.
+    __device__ __forceinline__ bf16 *tile(int block) const { return stages + (block - first) % 2 * STAGE; }
+
+    __device__ __forceinline__ void fetch(int block) const {
+        const i64 offset = static_cast<i64>(block) * KEYS * stride;
+        bf16 *to = tile(block);
+        copy_tile<D, KEYS, THREADS>(to, keys + offset, stride, len - block * KEYS);
+        copy_tile<D, KEYS, THREADS>(to + KEYS * D, values + offset, stride, len - block * KEYS);
+        copy_commit();
+    }
+};
+
+// Takes the scores of COLUMNS·8 keys from `key` on, for 16 queries from `query` on: they
+// become weights, and sums and totals of earlier keys are corrected. `scale` has log₂e.
+template <int D, int COLUMNS>
+__device__ __forceinline__ void take_scores(float (&scores)[COLUMNS][4], float (&sums)[D / 8][4],
+                                            float (&most)[2], float (&total)[2], int query, int key,
+                                            int window, float scale) {
+    if (key + COLUMNS * 8 - 1 > query || query + 15 - key >= window) mask(scores, query, key, window);
+    float fade[2];
+    online_softmax(scores, most, total, fade, scale);
+#pragma unroll
+    for (int column = 0; column < D / 8; column++) {
+        sums[column][0] *= fade[0], sums[column][1] *= fade[0];
+        sums[column][2] *= fade[1], sums[column][3] *= fade[1];
+    }
+}
+
 // Writes a warp's 16 rows of D sums, scaled by row, to global memory by way of `tile` (16
 // rows of D elements that only this warp uses).
 template <int D>

@@ -24,25 +24,15 @@ __device__ __forceinline__ void query_gradient(bf16 *dqkv, float *statistics, co
     const int lane = threadIdx.x % 32;
     const i64 row0 = place.start + place.first;
     const bf16 *base = qkv + static_cast<i64>(place.start) * stride;
-    const bf16 *keys = base + (heads + kv_head) * D;
-    const bf16 *values = keys + kv_heads * D;
     const int left_rows = place.len - place.first;
 
     bf16 *query_tile = shared;
     bf16 *dout_tile = shared + TILE * D;
-    bf16 *stages = shared + 2 * TILE * D;
-    constexpr int STAGE = 2 * KEYS * D;
+    const KeyBlocks<D, KEYS> blocks(shared + 2 * TILE * D, base, stride, place, heads, kv_heads, kv_head,
+                                    window);
     copy_tile<D, TILE, THREADS>(query_tile, qkv + row0 * stride + head * D, stride, left_rows);
     copy_tile<D, TILE, THREADS>(dout_tile, dout + row0 * dout_stride + head * D, dout_stride, left_rows);
-    auto fetch = [&](int block, bf16 *to) {
-        const i64 offset = static_cast<i64>(block) * KEYS * stride;
-        copy_tile<D, KEYS, THREADS>(to, keys + offset, stride, place.len - block * KEYS);
-        copy_tile<D, KEYS, THREADS>(to + KEYS * D, values + offset, stride, place.len - block * KEYS);
-        copy_commit();
-    };
-    const int first_block = max(0, place.first - window + 1) / KEYS;
-    const int end_block = (min(place.len, place.first + TILE) + KEYS - 1) / KEYS;
-    fetch(first_block, stages);
+    blocks.fetch(blocks.first);
     copy_wait<0>();
     __syncthreads();
 
@@ -68,73 +58,26 @@ __device__ __forceinline__ void query_gradient(bf16 *dqkv, float *statistics, co
     float total[2] = {};
     const float scale2 = scale * LOG2E;
     const int warp_query = place.first + warp * 16;
-    for (int block = first_block; block < end_block; block++) {
-        if (block != first_block) {
+    for (int block = blocks.first; block < blocks.end; block++) {
+        if (block != blocks.first) {
             copy_wait<0>();
             __syncthreads();
         }
-        bf16 *key_tile = stages + (block - first_block) % 2 * STAGE;
-        bf16 *value_tile = key_tile + KEYS * D;
-        if (block + 1 < end_block) fetch(block + 1, stages + (block + 1 - first_block) % 2 * STAGE);
+        const bf16 *key_tile = blocks.tile(block);
+        const bf16 *value_tile = key_tile + KEYS * D;
+        if (block + 1 < blocks.end) blocks.fetch(block + 1);
 
         float scores[KEYS / 8][4] = {};
-#pragma unroll
-        for (int step = 0; step < D / 16; step++) {
-            uint32_t left[4];
-            load_left<D>(left, query_tile, warp * 16, step);
-#pragma unroll
-            for (int pair = 0; pair < KEYS / 16; pair++) {
-                uint32_t right[4];
-                load_right_transposed<D>(right, key_tile, pair * 16, step);
-                multiply_add(scores[2 * pair], left, right[0], right[1]);
-                multiply_add(scores[2 * pair + 1], left, right[2], right[3]);
-            }
-        }
-        const int key = block * KEYS;
-        if (key + KEYS - 1 > warp_query || warp_query + 15 - key >= window) {
-            mask(scores, warp_query, key, window);
-        }
-        float fade[2];
-        online_softmax(scores, most, total, fade, scale2);
-#pragma unroll
-        for (int column = 0; column < D / 8; column++) {
-            sums[column][0] *= fade[0], sums[column][1] *= fade[0];
-            sums[column][2] *= fade[1], sums[column][3] *= fade[1];
-        }
+        multiply_transposed<D>(scores, query_tile, key_tile);
+        take_scores<D>(scores, sums, most, total, warp_query, block * KEYS, window, scale2);
         float slopes[KEYS / 8][4] = {};
-#pragma unroll
-        for (int step = 0; step < D / 16; step++) {
-            uint32_t left[4];
-            load_left<D>(left, dout_tile, warp * 16, step);
-#pragma unroll
-            for (int pair = 0; pair < KEYS / 16; pair++) {
-                uint32_t right[4];
-                load_right_transposed<D>(right, value_tile, pair * 16, step);
-                multiply_add(slopes[2 * pair], left, right[0], right[1]);
-                multiply_add(slopes[2 * pair + 1], left, right[2], right[3]);
-            }
-        }
+        multiply_transposed<D>(slopes, dout_tile, value_tile);
 #pragma unroll
         for (int column = 0; column < KEYS / 8; column++) {
 #pragma unroll
             for (int i = 0; i < 4; i++) scores[column][i] *= slopes[column][i] - delta[i / 2];
         }
-#pragma unroll
-        for (int step = 0; step < KEYS / 16; step++) {
-            const uint32_t left[4] = {
-                pack_pair(scores[2 * step][0], scores[2 * step][1]),
-                pack_pair(scores[2 * step][2], scores[2 * step][3]),
-                pack_pair(scores[2 * step + 1][0], scores[2 * step + 1][1]),
-                pack_pair(scores[2 * step + 1][2], scores[2 * step + 1][3]),
-            };
-#pragma unroll
-            for (int pair = 0; pair < D / 16; pair++) {
-                uint32_t right[4];
-                load_right<D>(right, key_tile, step * 16, pair);
-                multiply_add(sums[2 * pair], left, right[0], right[1]);
-                multiply_add(sums[2 * pair + 1], left, right[2], right[3]);
-            }
-        }
+        multiply_rows<D>(sums, scores, key_tile);
     }
     const int valid = place.len - warp_query;
     float divisor[2];
@@ -221,18 +164,7 @@ __device__ __forceinline__ void key_value_gradient(bf16 *dqkv, const float *stat
 
         // Transposed scores: keys are rows, queries are columns.
         float scores[QUERIES / 8][4] = {};
-#pragma unroll
-        for (int step = 0; step < D / 16; step++) {
-            uint32_t left[4];
-            load_left<D>(left, key_tile, warp * 16, step);
-#pragma unroll
-            for (int pair = 0; pair < QUERIES / 16; pair++) {
-                uint32_t right[4];
-                load_right_transposed<D>(right, query_tile, pair * 16, step);
-                multiply_add(scores[2 * pair], left, right[0], right[1]);
-                multiply_add(scores[2 * pair + 1], left, right[2], right[3]);
-            }
-        }
+        multiply_transposed<D>(scores, key_tile, query_tile);
         const int query = (first_block + turn % blocks) * QUERIES;
         const bool masked = warp_key + 15 > query || query + QUERIES - 1 - warp_key >= window;
         uint32_t weights[QUERIES / 16][4];
@@ -254,27 +186,10 @@ __device__ __forceinline__ void key_value_gradient(bf16 *dqkv, const float *stat
         }
 #pragma unroll
         for (int step = 0; step < QUERIES / 16; step++) {
-#pragma unroll
-            for (int pair = 0; pair < D / 16; pair++) {
-                uint32_t right[4];
-                load_right<D>(right, dout_tile, step * 16, pair);
-                multiply_add(value_sums[2 * pair], weights[step], right[0], right[1]);
-                multiply_add(value_sums[2 * pair + 1], weights[step], right[2], right[3]);
-            }
+            add_rows<D>(value_sums, weights[step], dout_tile, step * 16);
         }
         float slopes[QUERIES / 8][4] = {};
-#pragma unroll
-        for (int step = 0; step < D / 16; step++) {
-            uint32_t left[4];
-            load_left<D>(left, value_tile, warp * 16, step);
-#pragma unroll
-            for (int pair = 0; pair < QUERIES / 16; pair++) {
-                uint32_t right[4];
-                load_right_transposed<D>(right, dout_tile, pair * 16, step);
-                multiply_add(slopes[2 * pair], left, right[0], right[1]);
-                multiply_add(slopes[2 * pair + 1], left, right[2], right[3]);
-            }
-        }
+        multiply_transposed<D>(slopes, value_tile, dout_tile);
 #pragma unroll
         for (int column = 0; column < QUERIES / 8; column++) {
             const float2 delta = *reinterpret_cast<const float2 *>(numbers + QUERIES + column * 8 + lane % 4 * 2);
@@ -288,13 +203,7 @@ __device__ __forceinline__ void key_value_gradient(bf16 *dqkv, const float *stat
         }
 #pragma unroll
         for (int step = 0; step < QUERIES / 16; step++) {
-#pragma unroll
-            for (int pair = 0; pair < D / 16; pair++) {
-                uint32_t right[4];
-                load_right<D>(right, query_tile, step * 16, pair);
-                multiply_add(key_sums[2 * pair], weights[step], right[0], right[1]);
-                multiply_add(key_sums[2 * pair + 1], weights[step], right[2], right[3]);
-            }
+            add_rows<D>(key_sums, weights[step], query_tile, step * 16);
         }
     }
     const int valid = place.len - warp_key;

@@ -63,7 +63,8 @@ template <int WIDTH> __device__ __forceinline__ void store(bf16 *to, const float
 }
 
 // The sum of `value` over the block, for every thread; the order depends on the block's
-// size only. `shared` holds 32 numbers and may be used again after the call.
+// size only. `shared` holds 32 numbers, which a warp may still read after the call of
+// another: the next call waits for it, any other use needs a __syncthreads first.
 template <typename T> __device__ __forceinline__ T block_sum(T value, T *shared) {
 #pragma unroll
     for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(~0u, value, step);
@@ -76,7 +77,7 @@ template <typename T> __device__ __forceinline__ T block_sum(T value, T *shared)
     return sum;
 }
 
-// e^x and 2^x with the special-function unit: within 2 units in the last place of f32.
+// 2^x with the special-function unit: within 2 units in the last place of f32.
 __device__ __forceinline__ float exp2_fast(float x) {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
