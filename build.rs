@@ -111,6 +111,9 @@ fn targets() -> Result<Vec<String>, String> {
     let Some(highest) = numbers.iter().max() else {
         return Err("ANTIKS_CUDA_ARCHS names no compute capability".to_owned());
     };
+    // For the message to those whose GPU is none of them.
+    let names: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    println!("cargo::rustc-env=ANTIKS_CUDA_ARCHS={}", names.join(" "));
     let code = numbers
         .iter()
         .map(|it| format!("arch=compute_{it},code=sm_{it}"));

@@ -22,7 +22,8 @@ mod rowwise;
 mod step;
 mod view;
 
-pub use card::{Card, Memory, card, device, memory, reset_peak};
+pub use card::{Card, Memory, card, memory};
+pub use launch::device;
 
 pub(super) use attend::{
     attention, attention_backward, cache_append, cache_write, cached_attention,

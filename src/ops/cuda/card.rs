@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, sys::cublasSetWorkspace_v2};
+use candle_core::cuda_backend::cudarc::cublas::CudaBlas;
+use candle_core::cuda_backend::cudarc::cublas::sys::{
+    cublasMath_t, cublasSetMathMode, cublasSetWorkspace_v2,
+};
 use candle_core::cuda_backend::cudarc::driver::sys::{
     CUdevice_attribute, CUmemPool_attribute, CUmemoryPool,
 };
@@ -37,7 +40,7 @@ pub struct Memory {
     pub total_bytes: u64,
     /// What tensors of this process take.
     pub used_bytes: u64,
-    /// The most that they took since the start, or since [`reset_peak`].
+    /// The most that they took since the start.
     pub peak_bytes: u64,
 }
 
@@ -62,11 +65,9 @@ pub(super) struct Loaded {
 
 static KEPT: Mutex<Vec<Arc<Kept>>> = Mutex::new(Vec::new());
 
-/// The GPU with the number `ordinal`, prepared for the operations; the same one each time.
-///
-/// # Errors
-/// There is no such GPU, or it is older than Ampere.
-pub fn device(ordinal: usize) -> Result<Device> {
+/// The GPU with the number `ordinal`, prepared; whether there are kernels for it is for
+/// `launch` to find out.
+pub(super) fn device(ordinal: usize) -> Result<Device> {
     let mut all = lock(&KEPT);
     let known = all.iter().find(|it| it.context().ordinal() == ordinal);
     if let Some(kept) = known {
@@ -100,12 +101,6 @@ pub fn memory(device: &Device) -> Result<Memory> {
     })
 }
 
-/// Forgets the peak of memory: it counts from what is used now.
-pub fn reset_peak(device: &Device) -> Result<()> {
-    let kept = Kept::of(device.as_cuda_device()?)?;
-    kept.set_pool_number(CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH, 0)
-}
-
 impl Kept {
     #[allow(unsafe_code)]
     fn new(ordinal: usize) -> Result<Self> {
@@ -135,6 +130,12 @@ impl Kept {
         // SAFETY: the address has as many bytes, and lives as long as the handle: both
         // stay to the end.
         unsafe { cublasSetWorkspace_v2(*blas.handle(), address as *mut _, WORKSPACE_BYTES) }
+            .result()
+            .map_err(Error::wrap)?;
+        // Otherwise a product that is split into parts may add them up in bf16.
+        let math = cublasMath_t::CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
+        // SAFETY: the handle is alive.
+        unsafe { cublasSetMathMode(*blas.handle(), math) }
             .result()
             .map_err(Error::wrap)?;
         drop(stream);

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute;
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
-use candle_core::{CudaDevice, Error, Result, bail};
+use candle_core::{CudaDevice, Device, Error, Result, bail};
 
-use super::card::Kept;
+use super::card::{self, Kept};
 use super::view::Matrix;
 
+/// The compute capabilities that `build.rs` compiled for.
+const ARCHS: &str = env!("ANTIKS_CUDA_ARCHS");
 /// What a kernel gets without being allowed more.
 const SHARED_BYTES: usize = 48 << 10;
 const MOST_BLOCKS: [usize; 3] = [(1 << 31) - 1, 65_535, 65_535];
@@ -40,6 +42,26 @@ images! {
     RMS_NORM "rms_norm",
     ROPE "rope",
     SWIGLU "swiglu",
+}
+
+/// The GPU with the number `ordinal`, prepared for the operations; the same one each time.
+///
+/// # Errors
+/// There is no such GPU, it is older than Ampere, or this binary has no kernels for it.
+pub fn device(ordinal: usize) -> Result<Device> {
+    let device = card::device(ordinal)?;
+    // A kernel that every use needs: if none fits the GPU, better now than after the
+    // weights are there.
+    if let Err(error) = function(device.as_cuda_device()?, &ROPE, "rope_in_place", 0) {
+        let card = card::card(&device)?;
+        let (major, minor) = card.capability;
+        bail!(
+            "GPU {ordinal} can't be used: {} has compute capability {major}.{minor}, and this \
+             binary has kernels for {ARCHS} (ANTIKS_CUDA_ARCHS, when it was built): {error}",
+            card.name
+        )
+    }
+    Ok(device)
 }
 
 /// How many threads run a kernel.
@@ -103,7 +125,8 @@ impl From<f32> for Arg {
     }
 }
 
-/// Starts the kernel `name` of an image; returns before it has run.
+/// Starts the kernel `name` of an image; returns before it has run. Without blocks nothing
+/// runs, and nothing is written.
 ///
 /// # Safety
 /// The arguments must be those that the kernel declares, and lead to memory of the device
@@ -163,11 +186,16 @@ fn function(
     if let Some(function) = loaded.functions.get(name) {
         return Ok(function.clone());
     }
+    // Candle may have bound another GPU to this thread.
+    let context = kept.context();
+    context
+        .bind_to_thread()
+        .map_err(|error| failed(name, error))?;
     let module = match loaded.modules.get(image.name) {
         Some(module) => Arc::clone(module),
         None => {
             let ptx = Ptx::from_binary(image.bytes.to_vec());
-            let module = kept.context().load_module(ptx);
+            let module = context.load_module(ptx);
             let module = module.map_err(|error| failed(image.name, error))?;
             loaded.modules.insert(image.name, Arc::clone(&module));
             module
