@@ -26,6 +26,8 @@ __device__ __forceinline__ void rows(float *losses, bf16 *logits, i64 stride,
         float best = most;
 #pragma unroll
         for (int j = 0; j < WIDTH; j++) best = fmaxf(best, value[j]);
+        // −∞ all the way, as masked logits are: ∞ − ∞ would be no number.
+        if (best == -INFINITY) continue;
         sum *= exp2_fast((most - best) * log2e);
         most = best;
 #pragma unroll
