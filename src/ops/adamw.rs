@@ -2,11 +2,11 @@
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
-use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, Device, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::math::dot;
-use super::rows::{Locked, elements_mut};
+use super::rows::{Locked, elements, elements_mut};
 
 /// Elements that are updated by one thread, and summed up as one part of a norm.
 const BLOCK: usize = 8 * 1024;
@@ -48,6 +48,10 @@ impl AdamW {
 }
 
 /// Takes a step; all four are flat f32 vectors of one length. Moments begin with zeros.
+///
+/// # Errors
+/// Vectors of different lengths, and one that is written and shares its memory with one
+/// that is read.
 pub fn adamw_in_place(
     parameters: &Tensor,
     gradients: &Tensor,
@@ -57,38 +61,32 @@ pub fn adamw_in_place(
 ) -> Result<()> {
     // The moments are written by operations of their own: candle lends one tensor for
     // writing at a time, and the update needs both of them as they are afterwards.
-    first.inplace_op1(&Moment {
-        gradients,
-        step,
-        is_second: false,
-    })?;
-    second.inplace_op1(&Moment {
-        gradients,
-        step,
-        is_second: true,
-    })?;
-    parameters.inplace_op1(&Update {
-        first,
-        second,
-        step,
-    })
+    for (moment, is_second) in [(first, false), (second, true)] {
+        moment.inplace_op2(gradients, &Moment { step, is_second })?;
+    }
+    parameters.inplace_op3(first, second, &Update { step })
 }
 
 struct Moment<'a> {
-    gradients: &'a Tensor,
     step: &'a AdamW,
     is_second: bool,
 }
 
-impl InplaceOp1 for Moment<'_> {
+impl InplaceOp2 for Moment<'_> {
     fn name(&self) -> &'static str {
         "adamw_moment"
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let gradients = Locked::new(self.gradients);
-        let gradients = gradients.rows()?.row(0);
-        let moment = same_len(elements_mut(storage, layout)?, gradients.len())?;
+    fn cpu_fwd(
+        &self,
+        moment: &mut CpuStorage,
+        layout: &Layout,
+        gradients: &CpuStorage,
+        gradients_layout: &Layout,
+    ) -> Result<()> {
+        let gradients = elements(gradients, gradients_layout)?;
+        let moment = elements_mut(moment, layout)?;
+        same_len(moment, gradients)?;
         let (keep, add, scale) = self.step.moment_factors(self.is_second);
         let blocks = moment
             .par_chunks_mut(BLOCK)
@@ -108,32 +106,45 @@ impl InplaceOp1 for Moment<'_> {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
-        let factors = self.step.moment_factors(self.is_second);
-        super::cuda::adamw_moment((storage, layout), self.gradients, factors, self.is_second)
+    fn cuda_fwd(
+        &self,
+        moment: &mut CudaStorage,
+        layout: &Layout,
+        gradients: &CudaStorage,
+        gradients_layout: &Layout,
+    ) -> Result<()> {
+        super::cuda::adamw_moment(
+            (moment, layout),
+            (gradients, gradients_layout),
+            self.step.moment_factors(self.is_second),
+            self.is_second,
+        )
     }
 }
 
 struct Update<'a> {
-    first: &'a Tensor,
-    second: &'a Tensor,
     step: &'a AdamW,
 }
 
-impl InplaceOp1 for Update<'_> {
+impl InplaceOp3 for Update<'_> {
     fn name(&self) -> &'static str {
         "adamw_update"
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (first, second) = (Locked::new(self.first), Locked::new(self.second));
-        let (first, second) = (first.rows()?.row(0), second.rows()?.row(0));
-        let parameters = same_len(elements_mut(storage, layout)?, first.len())?;
-        let second = if second.len() == first.len() {
-            second
-        } else {
-            bail!("moments differ")
-        };
+    fn cpu_fwd(
+        &self,
+        parameters: &mut CpuStorage,
+        layout: &Layout,
+        first: &CpuStorage,
+        first_layout: &Layout,
+        second: &CpuStorage,
+        second_layout: &Layout,
+    ) -> Result<()> {
+        let first = elements(first, first_layout)?;
+        let second = elements(second, second_layout)?;
+        let parameters = elements_mut(parameters, layout)?;
+        same_len(parameters, first)?;
+        same_len(parameters, second)?;
         let (keep, update, root, epsilon) = self.step.update_factors();
         let moments = first.par_chunks(BLOCK).zip(second.par_chunks(BLOCK));
         let blocks = parameters.par_chunks_mut(BLOCK).zip(moments);
@@ -148,17 +159,29 @@ impl InplaceOp1 for Update<'_> {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
-        let factors = self.step.update_factors();
-        super::cuda::adamw_update((storage, layout), self.first, self.second, factors)
+    fn cuda_fwd(
+        &self,
+        parameters: &mut CudaStorage,
+        layout: &Layout,
+        first: &CudaStorage,
+        first_layout: &Layout,
+        second: &CudaStorage,
+        second_layout: &Layout,
+    ) -> Result<()> {
+        super::cuda::adamw_update(
+            (parameters, layout),
+            (first, first_layout),
+            (second, second_layout),
+            self.step.update_factors(),
+        )
     }
 }
 
-fn same_len(data: &mut [f32], len: usize) -> Result<&mut [f32]> {
-    if data.len() != len {
-        bail!("{} parameters and {len} gradients", data.len())
+fn same_len(written: &[f32], read: &[f32]) -> Result<()> {
+    if written.len() != read.len() {
+        bail!("a step of {} numbers and {}", written.len(), read.len())
     }
-    Ok(data)
+    Ok(())
 }
 
 /// The sum of the squares of a flat f32 vector.
@@ -166,7 +189,7 @@ pub fn sum_squares(vector: &Tensor) -> Result<f64> {
     match vector.device() {
         Device::Cpu => {
             let vector = Locked::new(vector);
-            let blocks = vector.rows()?.row(0).par_chunks(BLOCK);
+            let blocks = vector.flat()?.par_chunks(BLOCK);
             let parts: Vec<f64> = blocks.map(|block| f64::from(dot(block, block))).collect();
             Ok(parts.iter().sum())
         }

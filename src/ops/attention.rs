@@ -24,6 +24,7 @@ pub fn attention(
     window: Option<usize>,
     spare: usize,
 ) -> Result<Tensor> {
+    heads.check()?;
     match qkv.device() {
         Device::Cpu => {
             let qkv = Locked::new(qkv);
@@ -58,6 +59,7 @@ pub fn attention_backward(
     heads: Heads,
     window: Option<usize>,
 ) -> Result<Tensor> {
+    heads.check()?;
     match qkv.device() {
         Device::Cpu => {
             let (qkv, out, dout) = (Locked::new(qkv), Locked::new(out), Locked::new(dout));

@@ -19,6 +19,7 @@ pub fn cache_append(
     rope: &Rope,
     heads: Heads,
 ) -> Result<()> {
+    heads.check()?;
     match qkv.device() {
         Device::Cpu => {
             rope_in_place(qkv, &at.positions, rope, heads, Direction::Forward)?;
@@ -41,8 +42,28 @@ pub fn cache_write(
     to: &Slots,
     heads: Heads,
 ) -> Result<()> {
+    heads.check()?;
     let columns = qkv.narrow(1, first_column, heads.key_value_width())?;
     cache.inplace_op2(&columns, &CacheWrite { to, heads })
+}
+
+/// Fails unless a cache of these dimensions has the places of `rows` rows; gives its
+/// positions in a slot.
+pub(super) fn check_places(
+    cache: &[usize],
+    slots: &[u32],
+    positions: &[u32],
+    rows: usize,
+    heads: Heads,
+) -> Result<usize> {
+    let (slot_count, len) = heads.cache_shape(cache)?;
+    let fits = (slots.len(), positions.len()) == (rows, rows)
+        && slots.iter().all(|slot| (*slot as usize) < slot_count)
+        && positions.iter().all(|position| (*position as usize) < len);
+    if !fits {
+        bail!("{rows} rows don't fit a cache of {slot_count} slots of {len}")
+    }
+    Ok(len)
 }
 
 struct CacheWrite<'a> {
@@ -65,22 +86,13 @@ impl InplaceOp2 for CacheWrite<'_> {
         let (slots, positions) = (Locked::new(&self.to.slots), Locked::new(&self.to.positions));
         let (slots, positions) = (slots.indices()?, positions.indices()?);
         let columns = Rows::new(columns, layout)?;
-        let (slot_count, key_heads, len, dim) = cache_layout.shape().dims4()?;
-        let fits = (key_heads, dim) == (self.heads.key_value, self.heads.dim)
-            && (slots.len(), positions.len()) == (columns.len, columns.len)
-            && slots.iter().all(|slot| (*slot as usize) < slot_count)
-            && positions.iter().all(|position| (*position as usize) < len);
-        if !fits {
-            bail!(
-                "{} rows don't fit the cache {:?}",
-                columns.len,
-                cache_layout.shape()
-            )
-        }
+        let Heads { key_value, dim, .. } = self.heads;
+        let dims = cache_layout.dims();
+        let len = check_places(dims, slots, positions, columns.len, self.heads)?;
         let cache = elements_mut(cache, cache_layout)?;
         for (row, (slot, position)) in slots.iter().zip(positions).enumerate() {
             for (head, numbers) in columns.row(row).chunks_exact(dim).enumerate() {
-                let place = (*slot as usize * key_heads + head) * len + *position as usize;
+                let place = (*slot as usize * key_value + head) * len + *position as usize;
                 cache[place * dim..][..dim].copy_from_slice(numbers);
             }
         }

@@ -3,6 +3,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
+use super::cache::check_places;
 use super::math::{dot, softmax};
 use super::rows::Locked;
 use super::sequences::{Heads, Slots};
@@ -19,25 +20,21 @@ pub fn cached_attention(
     window: Option<usize>,
     spare: usize,
 ) -> Result<Tensor> {
+    heads.check()?;
+    if keys.dims() != values.dims() {
+        bail!("keys {:?} and values {:?}", keys.shape(), values.shape())
+    }
     match qkv.device() {
         Device::Cpu => {
             let (slots, positions) = (Locked::new(&at.slots), Locked::new(&at.positions));
             let (slots, positions) = (slots.indices()?, positions.indices()?);
-            let (slot_count, key_value, len, dim) = keys.dims4()?;
+            let cache = keys.dims();
             let (qkv, keys, values) = (Locked::new(qkv), Locked::new(keys), Locked::new(values));
             let (qkv, keys, values) = (qkv.rows()?, keys.rows()?, values.rows()?);
-            let fits = (key_value, dim) == (heads.key_value, heads.dim)
-                && keys.len == values.len
-                && qkv.width >= heads.query_width()
-                && (slots.len(), positions.len()) == (qkv.len, qkv.len)
-                && slots.iter().all(|slot| (*slot as usize) < slot_count)
-                && positions.iter().all(|position| (*position as usize) < len);
-            if !fits {
-                bail!(
-                    "{} rows don't fit a cache of {slot_count} slots of {len}",
-                    qkv.len
-                )
+            if qkv.width < heads.query_width() {
+                bail!("{} columns of queries for {heads:?}", qkv.width)
             }
+            let len = check_places(cache, slots, positions, qkv.len, heads)?;
             let width = heads.query_width() + spare;
             let mut mixed = vec![0f32; qkv.len * width];
             mixed
@@ -45,12 +42,14 @@ pub fn cached_attention(
                 .enumerate()
                 .for_each(|(row, mixed)| {
                     let end = positions[row] as usize + 1;
-                    let start = end.saturating_sub(window.unwrap_or(end));
-                    let queries = qkv.row(row)[..heads.query_width()].chunks_exact(dim);
+                    let start = end.saturating_sub(window.unwrap_or(end).max(1));
+                    let queries = qkv.row(row)[..heads.query_width()].chunks_exact(heads.dim);
                     let mut scores = Vec::with_capacity(end - start);
-                    for (head, (query, out)) in queries.zip(mixed.chunks_exact_mut(dim)).enumerate()
+                    for (head, (query, out)) in
+                        queries.zip(mixed.chunks_exact_mut(heads.dim)).enumerate()
                     {
-                        let first = (slots[row] as usize * key_value + head / heads.group()) * len;
+                        let first =
+                            (slots[row] as usize * heads.key_value + head / heads.group()) * len;
                         let seen = first + start..first + end;
                         scores.clear();
                         scores.extend(seen.clone().map(|key| dot(query, keys.row(key))));

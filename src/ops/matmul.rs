@@ -5,20 +5,15 @@
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
-use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail};
 use gemm::Parallelism;
 
 /// a (m, k) · b (k, n), as a new tensor (m, n) of the same type.
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    matmul_as(a, b, a.dtype())
-}
-
-/// As [`matmul`], with a result of another type.
-fn matmul_as(a: &Tensor, b: &Tensor, dtype: DType) -> Result<Tensor> {
     let (rows, columns) = (a.dim(0)?, b.dim(1)?);
     // SAFETY: with β = 0 every element is written and none is read.
     #[allow(unsafe_code)]
-    let c = unsafe { Tensor::empty((rows, columns), dtype, a.device())? };
+    let c = unsafe { Tensor::empty((rows, columns), a.dtype(), a.device())? };
     matmul_into(&c, a, b, 1.0, 0.0)?;
     Ok(c)
 }
@@ -28,7 +23,8 @@ fn matmul_as(a: &Tensor, b: &Tensor, dtype: DType) -> Result<Tensor> {
 /// be f32 where `a` and `b` are bf16.
 ///
 /// # Errors
-/// Shapes that don't fit, and a `c` that shares its memory with `a` or `b`.
+/// Shapes that don't fit, columns of `c` that lie apart, and a `c` that shares its memory
+/// with `a` or `b`.
 pub fn matmul_into(c: &Tensor, a: &Tensor, b: &Tensor, alpha: f32, beta: f32) -> Result<()> {
     let ((m, k), (k2, n)) = (a.dims2()?, b.dims2()?);
     if k != k2 || c.dims2()? != (m, n) {
@@ -39,6 +35,7 @@ pub fn matmul_into(c: &Tensor, a: &Tensor, b: &Tensor, alpha: f32, beta: f32) ->
             c.shape()
         )
     }
+    side_by_side(c)?;
     c.inplace_op3(a, b, &Product { alpha, beta })
 }
 
@@ -46,7 +43,7 @@ pub fn matmul_into(c: &Tensor, a: &Tensor, b: &Tensor, alpha: f32, beta: f32) ->
 /// (r, k): what LoRA's first half leaves beside its input.
 ///
 /// # Errors
-/// Shapes that don't fit.
+/// Shapes that don't fit, and columns of `x` that lie apart.
 pub fn append_product(x: &Tensor, inputs: usize, a: &Tensor, alpha: f32) -> Result<()> {
     let ((_, width), (rank, k)) = (x.dims2()?, a.dims2()?);
     if k != inputs || width != inputs + rank {
@@ -56,7 +53,17 @@ pub fn append_product(x: &Tensor, inputs: usize, a: &Tensor, alpha: f32) -> Resu
             a.shape()
         )
     }
+    side_by_side(x)?;
     x.inplace_op2(a, &AppendProduct { inputs, alpha })
+}
+
+/// Fails if a matrix can't be written row by row.
+fn side_by_side(matrix: &Tensor) -> Result<()> {
+    let layout = matrix.layout();
+    if matrix.dim(1)? > 1 && layout.stride()[1] != 1 {
+        bail!("columns of a product's result must lie side by side: {layout:?}")
+    }
+    Ok(())
 }
 
 struct AppendProduct {

@@ -11,7 +11,7 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32, spare: usize) -> Resu
     match x.device() {
         Device::Cpu => {
             let (x, weight) = (Locked::new(x), Locked::new(weight));
-            let (x, weight) = (x.rows()?, weight.rows()?.row(0));
+            let (x, weight) = (x.rows()?, weight.flat()?);
             check(x, weight)?;
             new_rows(x.len, x.width + spare, |row, y| {
                 let x = x.row(row);
@@ -41,15 +41,13 @@ pub fn rms_norm_backward(
     match x.device() {
         Device::Cpu => {
             let (x, weight, dy) = (Locked::new(x), Locked::new(weight), Locked::new(dy));
-            let (x, weight, dy) = (x.rows()?, weight.rows()?.row(0), dy.rows()?);
+            let (x, weight, dy) = (x.rows()?, weight.flat()?, dy.rows()?);
             let residual = residual.map(Locked::new);
             let residual = residual.as_ref().map(Locked::rows).transpose()?;
             check(x, weight)?;
-            for gradient in [Some(dy), residual].into_iter().flatten() {
-                check(gradient, weight)?;
-                if gradient.len != x.len {
-                    bail!("gradients of {} rows for {}", gradient.len, x.len)
-                }
+            check_gradient(dy, x)?;
+            if let Some(residual) = residual {
+                check_gradient(residual, x)?;
             }
             new_rows(x.len, x.width, |row, dx| {
                 let (x, dy) = (x.row(row), dy.row(row));
@@ -81,6 +79,7 @@ pub fn rms_norm_weight_gradient(x: &Tensor, dy: &Tensor, epsilon: f32) -> Result
         Device::Cpu => {
             let (x, dy) = (Locked::new(x), Locked::new(dy));
             let (x, dy) = (x.rows()?, dy.rows()?);
+            check_gradient(dy, x)?;
             let factors: Vec<f32> = (0..x.len)
                 .into_par_iter()
                 .map(|row| factor(x.row(row), epsilon))
@@ -119,6 +118,19 @@ fn check(x: Rows<'_>, weight: &[f32]) -> Result<()> {
             "rows of {} and a weight of {} numbers",
             x.width,
             weight.len()
+        )
+    }
+    Ok(())
+}
+
+fn check_gradient(gradient: Rows<'_>, x: Rows<'_>) -> Result<()> {
+    if (gradient.len, gradient.width) != (x.len, x.width) {
+        bail!(
+            "a gradient of {} by {} for {} by {}",
+            gradient.len,
+            gradient.width,
+            x.len,
+            x.width
         )
     }
     Ok(())

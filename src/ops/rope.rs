@@ -55,6 +55,7 @@ pub fn rope_in_place(
     heads: Heads,
     direction: Direction,
 ) -> Result<()> {
+    heads.check()?;
     qkv.inplace_op1(&Turn {
         positions,
         rope,

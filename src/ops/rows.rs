@@ -37,6 +37,14 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// The elements of a contiguous tensor of any shape.
+    pub fn flat(&self) -> Result<&[f32]> {
+        match &*self.storage {
+            Storage::Cpu(storage) => elements(storage, self.layout),
+            _ => bail!("a tensor of the CPU is needed"),
+        }
+    }
+
     /// The elements of a contiguous tensor of indices.
     pub fn indices(&self) -> Result<&[u32]> {
         match (&*self.storage, self.layout.contiguous_offsets()) {
@@ -77,8 +85,9 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Rows, columns and the distance of rows.
-fn shape(layout: &Layout) -> Result<(usize, usize, usize)> {
+/// Rows, columns and the distance of rows of a matrix whose columns lie side by side; all
+/// but the last dimension are rows.
+pub(super) fn shape(layout: &Layout) -> Result<(usize, usize, usize)> {
     match (layout.dims(), layout.stride()) {
         ([width], [stride]) if *stride == 1 || *width <= 1 => Ok((1, *width, *width)),
         ([len, width], [stride, step]) if *step == 1 || *width <= 1 => Ok((*len, *width, *stride)),
@@ -90,6 +99,14 @@ fn shape(layout: &Layout) -> Result<(usize, usize, usize)> {
             }
             None => bail!("columns must lie side by side: {layout:?}"),
         },
+    }
+}
+
+/// The elements of a contiguous tensor.
+pub(super) fn elements<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(data), Some((first, end))) => Ok(&data[first..end]),
+        _ => bail!("a contiguous f32 tensor on the CPU is needed"),
     }
 }
 

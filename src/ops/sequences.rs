@@ -18,15 +18,18 @@ impl Sequences {
     pub fn new(lens_tokens: &[usize], device: &Device) -> Result<Self> {
         let mut starts = vec![0u32];
         let mut positions = Vec::new();
+        let mut end = 0u32;
         for len in lens_tokens {
-            let Ok(len) = u32::try_from(*len) else {
-                bail!("a sequence of {len} tokens is too long")
+            let sum = u32::try_from(*len).ok();
+            let Some(sum) = sum.and_then(|len| end.checked_add(len)) else {
+                bail!("{len} tokens behind {end} are more than a batch can count")
             };
-            if len == 0 {
+            if sum == end {
                 bail!("a sequence without tokens")
             }
-            positions.extend(0..len);
-            starts.push(positions.len() as u32);
+            positions.extend(0..sum - end);
+            starts.push(sum);
+            end = sum;
         }
         Ok(Self {
             device_starts: Tensor::new(starts.as_slice(), device)?,
@@ -48,12 +51,6 @@ impl Sequences {
     /// The first row of each sequence, and the end of the last.
     pub fn starts(&self) -> &[u32] {
         &self.starts
-    }
-
-    /// The length of the longest sequence in tokens.
-    pub fn longest(&self) -> usize {
-        let lens = self.starts.windows(2).map(|pair| pair[1] - pair[0]);
-        lens.max().unwrap_or(0) as usize
     }
 }
 
@@ -97,6 +94,31 @@ impl Heads {
     /// Query heads per key head.
     pub fn group(self) -> usize {
         self.query / self.key_value
+    }
+
+    /// Fails unless all query heads can share the key heads evenly.
+    pub(super) fn check(self) -> Result<()> {
+        let is_shared = self.key_value > 0 && self.query.is_multiple_of(self.key_value);
+        if self.query == 0 || self.dim == 0 || !is_shared {
+            bail!(
+                "{} query heads of {} numbers can't share {} key heads",
+                self.query,
+                self.dim,
+                self.key_value
+            )
+        }
+        Ok(())
+    }
+
+    /// Slots and positions of a cache with these dimensions: (slots, key heads, positions,
+    /// dim).
+    pub(super) fn cache_shape(self, dims: &[usize]) -> Result<(usize, usize)> {
+        match *dims {
+            [slots, key_value, len, dim] if (key_value, dim) == (self.key_value, self.dim) => {
+                Ok((slots, len))
+            }
+            _ => bail!("a cache of {dims:?} for {self:?}"),
+        }
     }
 
     /// The factor of scores: 1 / √dim.

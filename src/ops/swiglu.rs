@@ -12,6 +12,9 @@ pub fn swiglu(gate_up: &Tensor, spare: usize) -> Result<Tensor> {
             let gate_up = Locked::new(gate_up);
             let gate_up = gate_up.rows()?;
             let inner = gate_up.width / 2;
+            if gate_up.width != 2 * inner {
+                bail!("{} columns are not gates and as many ups", gate_up.width)
+            }
             new_rows(gate_up.len, inner + spare, |row, y| {
                 let (gate, up) = gate_up.row(row).split_at(inner);
                 for ((y, gate), up) in y.iter_mut().zip(gate).zip(up) {

@@ -1,7 +1,7 @@
 //! Every backward pass against differences of its forward pass, and all operations for
 //! different numbers of threads.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, IndexOp, Result, Tensor};
 
 use super::*;
 use crate::base::seed::Random;
@@ -158,23 +158,57 @@ fn appending_to_the_cache_turns_and_keeps() {
     cache_append(&qkv, &keys, &values, &at, &rope, HEADS).unwrap();
     rope_in_place(&turned, &at.positions, &rope, HEADS, Direction::Forward).unwrap();
     assert_eq!(flat(&qkv), flat(&turned));
-    let key = turned
-        .narrow(0, 1, 1)
-        .unwrap()
-        .narrow(1, 5 * HEADS.dim, HEADS.dim)
-        .unwrap();
-    let kept = keys
-        .narrow(0, 0, 1)
-        .unwrap()
-        .narrow(1, 1, 1)
-        .unwrap()
-        .narrow(2, 3, 1)
-        .unwrap();
-    assert_eq!(flat(&kept), flat(&key));
+    for (row, (slot, position)) in [(1, 8), (0, 3)].into_iter().enumerate() {
+        for head in 0..HEADS.key_value {
+            let columns = |first_head: usize| {
+                let first = (first_head + head) * HEADS.dim;
+                flat(&turned.i((row, first..first + HEADS.dim)).unwrap())
+            };
+            let kept = |cache: &Tensor| flat(&cache.i((slot, head, position)).unwrap());
+            assert_eq!(kept(&keys), columns(HEADS.query));
+            assert_eq!(kept(&values), columns(HEADS.query + HEADS.key_value));
+        }
+    }
     let written = |cache: &Tensor| flat(cache).iter().filter(|it| **it != 0.0).count();
     let most = 2 * HEADS.key_value_width();
     assert!(written(&keys) <= most && written(&values) <= most);
     assert!(weighted(&values, &values) > 0.0);
+    let narrow = zeros().narrow(2, 0, 8).unwrap();
+    assert!(cached_attention(&qkv, &keys, &narrow, &at, HEADS, None, 0).is_err());
+    // A row sees itself, however small the window is.
+    let [one, none] = [1, 0].map(|window| {
+        let mixed = cached_attention(&qkv, &keys, &values, &at, HEADS, Some(window), 0);
+        flat(&mixed.unwrap())
+    });
+    assert_eq!(one, none);
+    assert_eq!(one[..HEADS.dim], flat(&values.i((1, 0, 8)).unwrap()));
+}
+
+#[test]
+fn shapes_are_checked() {
+    let sequences = Sequences::new(&[2], &Device::Cpu).unwrap();
+    for (query, key_value, dim) in [(4, 0, 6), (4, 3, 6), (4, 2, 0), (0, 2, 6)] {
+        let heads = Heads {
+            query,
+            key_value,
+            dim,
+        };
+        let qkv = matrix(1, 2, heads.width());
+        assert!(attention(&qkv, &sequences, heads, None, 1).is_err());
+    }
+    assert!(Sequences::new(&[7, u32::MAX as usize], &Device::Cpu).is_err());
+    let (x, odd) = (matrix(1, 3, 20), matrix(2, 2, 20));
+    assert!(rms_norm_weight_gradient(&x, &odd, 1e-5).is_err());
+    assert!(swiglu(&matrix(1, 3, 5), 0).is_err());
+    // A weight and a vector are what they hold, whatever shape they have.
+    let weight = matrix(3, 4, 5);
+    let same = rms_norm(&x, &weight.flatten_all().unwrap(), 1e-5, 0).unwrap();
+    assert_eq!(flat(&rms_norm(&x, &weight, 1e-5, 0).unwrap()), flat(&same));
+    assert_eq!(
+        sum_squares(&weight).unwrap(),
+        sum_squares(&weight.flatten_all().unwrap()).unwrap()
+    );
+    assert_eq!(sum_squares(&matrix(1, 0, 5)).unwrap(), 0.0);
 }
 
 #[test]
@@ -257,6 +291,9 @@ fn a_product_is_appended_to_its_input() {
         assert_eq!(flat(&x), flat(&expected));
         assert!(append_product(&x, inputs - 1, &a, 0.5).is_err());
     }
+    let turned = matrix(1, 7, 4);
+    let refused = append_product(&turned.t().unwrap(), 5, &matrix(2, 2, 5), 1.0);
+    assert!(refused.is_err(), "columns lie apart");
 }
 
 #[test]
@@ -286,7 +323,10 @@ fn products_write_into_parts_and_add_up() {
         matmul_into(&part, &a, &a, 1.0, 0.0).is_err(),
         "shapes are checked"
     );
-    assert!(matmul_into(&a, &a, &b, 1.0, 0.0).is_err(), "and overlaps");
+    let overlap = matmul_into(&a, &a, &matrix(4, 3, 3), 1.0, 0.0);
+    assert!(overlap.unwrap_err().to_string().contains("storage"));
+    let apart = matrix(3, 2, 4);
+    assert!(matmul_into(&apart.t().unwrap(), &a, &b, 1.0, 0.0).is_err());
 }
 
 #[test]
@@ -309,6 +349,11 @@ fn adamw_takes_the_steps_of_its_definition() {
     }
     assert!((flat(&first)[0] - 0.2).abs() < 1e-6 && (flat(&second)[0] - 0.04).abs() < 1e-6);
     assert!((sum_squares(&vector(2.0)).unwrap() - 12.0).abs() < 1e-9);
+    // What is read while its memory is written is refused, and nobody waits for a lock.
+    let both = matrix(1, 2, 3);
+    let [one, other] = [0, 1].map(|row| both.i(row).unwrap());
+    assert!(adamw_in_place(&parameters, &one, &other, &second, &step).is_err());
+    assert!(adamw_in_place(&one, &vector(4.0), &other, &second, &step).is_err());
 }
 
 #[test]

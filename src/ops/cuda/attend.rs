@@ -1,10 +1,11 @@
 //! Attention kernels: over packed sequences, their gradient, and over a cache.
 
-use candle_core::{CudaStorage, DType, Layout, Result, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Tensor, bail};
 use half::bf16;
 
 use super::card::Kept;
 use super::launch::{self, Arg, Grid, launch};
+use super::rowwise::angles;
 use super::view::{Matrix, unwritten};
 use crate::ops::{Heads, Sequences, Slots};
 
@@ -28,21 +29,18 @@ pub fn attention(
     window: Option<usize>,
     spare: usize,
 ) -> Result<Tensor> {
-    let device = qkv.device().as_cuda_device()?;
-    check(heads)?;
-    let rows = sequences.rows();
-    let qkv = Matrix::of::<bf16>(qkv, device)?
-        .expect(rows, heads.width(), "queries, keys and values")?
-        .expect_wide("queries, keys and values")?;
-    let starts = Matrix::flat::<u32>(&sequences.device_starts, device)?;
-    let result = unwritten(device, (rows, heads.query_width() + spare), DType::BF16)?;
+    let packed = Packed::new(qkv, sequences, heads)?;
+    let (device, qkv) = (packed.device, packed.qkv);
+    let shape = (packed.rows, heads.query_width() + spare);
+    // SAFETY: the kernel writes the columns of all heads and the spare ones in each row.
+    let result = unsafe { unwritten(device, shape, DType::BF16)? };
     let out = Matrix::of::<bf16>(&result, device)?;
     let args = [
         out.into(),
         Arg::count(out.stride)?,
         qkv.into(),
         Arg::count(qkv.stride)?,
-        starts.into(),
+        packed.starts.into(),
         Arg::count(sequences.count())?,
         Arg::count(heads.query)?,
         Arg::count(heads.key_value)?,
@@ -53,7 +51,7 @@ pub fn attention(
     let grid = Grid {
         // Two stages of keys and values.
         shared_bytes: 4 * TILE * heads.dim * BF16_BYTES,
-        ..Grid::of(tiles(sequences) * heads.query, THREADS)
+        ..Grid::of(packed.tiles * heads.query, THREADS)
     };
     let name = format!("attention_{}", heads.dim);
     // SAFETY: qkv has the rows of all sequences and the columns of all heads, and so has
@@ -71,31 +69,26 @@ pub fn attention_backward(
     heads: Heads,
     window: Option<usize>,
 ) -> Result<Tensor> {
-    let device = qkv.device().as_cuda_device()?;
-    check(heads)?;
-    let rows = sequences.rows();
-    let qkv = Matrix::of::<bf16>(qkv, device)?
-        .expect(rows, heads.width(), "queries, keys and values")?
-        .expect_wide("queries, keys and values")?;
+    let Packed {
+        device,
+        qkv,
+        starts,
+        rows,
+        tiles,
+    } = Packed::new(qkv, sequences, heads)?;
     if qkv.stride != heads.width() {
         bail!("queries, keys and values must have no gaps: their gradient has none")
     }
-    let dout = Matrix::of::<bf16>(dout, device)?
-        .expect(rows, heads.query_width(), "attention's gradient")?
-        .expect_wide("attention's gradient")?;
-    let out = Matrix::of::<bf16>(out, device)?;
-    let is_paired = out.address.is_multiple_of(4) && out.stride.is_multiple_of(2);
-    if out.rows != rows || out.width < heads.query_width() || !is_paired {
-        bail!(
-            "attention's result has {} rows of {}, {} apart",
-            out.rows,
-            out.width,
-            out.stride
-        )
-    }
-    let starts = Matrix::flat::<u32>(&sequences.device_starts, device)?;
-    let result = unwritten(device, (rows, heads.width()), DType::BF16)?;
-    let statistics = unwritten(device, (2 * heads.query, rows), DType::F32)?;
+    let width = heads.query_width();
+    let dout = wide_columns(dout, dout.dim(1)?)?;
+    let dout = Matrix::of::<bf16>(&dout, device)?.expect(rows, width, "attention's gradient")?;
+    let out = wide_columns(out, width)?;
+    let out = Matrix::of::<bf16>(&out, device)?.expect(rows, width, "attention's result")?;
+    // SAFETY: the first kernel writes the columns of all queries, the second those of all
+    // keys and values; the first writes the statistics, which the second reads.
+    let result = unsafe { unwritten(device, (rows, heads.width()), DType::BF16)? };
+    // SAFETY: as above.
+    let statistics = unsafe { unwritten(device, (2 * heads.query, rows), DType::F32)? };
     let dqkv = Matrix::of::<bf16>(&result, device)?;
     let statistics = Matrix::of::<f32>(&statistics, device)?;
     let shape = [
@@ -108,7 +101,6 @@ pub fn attention_backward(
         heads.scale().into(),
     ];
     let (qkv_stride, dout_stride) = (Arg::count(qkv.stride)?, Arg::count(dout.stride)?);
-    let tiles = tiles(sequences);
     let tile_bytes = TILE * heads.dim * BF16_BYTES;
     let image = &launch::ATTENTION_BACKWARD;
 
@@ -145,14 +137,14 @@ pub fn attention_backward(
 #[allow(unsafe_code)]
 pub fn cached_attention(
     qkv: &Tensor,
-    (keys, values): (&Tensor, &Tensor),
+    cache: (&Tensor, &Tensor),
     at: &Slots,
     heads: Heads,
     window: Option<usize>,
     spare: usize,
 ) -> Result<Tensor> {
     let device = qkv.device().as_cuda_device()?;
-    check(heads)?;
+    check_dim(heads)?;
     let qkv = Matrix::of::<bf16>(qkv, device)?.expect_wide("queries")?;
     if qkv.width < heads.query_width() {
         bail!(
@@ -161,11 +153,8 @@ pub fn cached_attention(
             heads.query_width()
         )
     }
-    let (cache, len) = cache_shape(keys.dims(), heads)?;
-    let keys = Matrix::of::<bf16>(keys, device)?.expect(cache, heads.dim, "cached keys")?;
-    let values = Matrix::of::<bf16>(values, device)?.expect(cache, heads.dim, "cached values")?;
-    let slots = Matrix::flat::<u32>(&at.slots, device)?.expect(1, qkv.rows, "slots")?;
-    let positions = Matrix::flat::<u32>(&at.positions, device)?.expect(1, qkv.rows, "positions")?;
+    let cached = Cached::new(device, cache, at, qkv.rows, heads)?;
+    let len = cached.len;
 
     // Query heads of one key head share a block, up to four of them.
     let shared = if heads.group() > 2 { 4 } else { heads.group() };
@@ -173,7 +162,7 @@ pub fn cached_attention(
     if qkv.rows * groups > MOST_GROUPS {
         bail!("{} rows are too many to decode at a time", qkv.rows)
     }
-    let seen = window.map_or(len, |window| window.min(len));
+    let seen = window.map_or(len, |window| window.max(1).min(len));
     let wanted = Kept::of(device)?.processors() * BLOCKS_PER_PROCESSOR;
     let mut chunk = MOST_KEYS;
     while chunk > LEAST_KEYS && qkv.rows * groups * seen.div_ceil(chunk) < wanted {
@@ -181,13 +170,16 @@ pub fn cached_attention(
     }
     let chunks = seen.div_ceil(chunk);
 
-    let result = unwritten(device, (qkv.rows, heads.query_width() + spare), DType::BF16)?;
-    let partial = unwritten(
-        device,
-        (qkv.rows, heads.query, chunks, heads.dim),
-        DType::F32,
-    )?;
-    let statistics = unwritten(device, (qkv.rows, heads.query, chunks, 2), DType::F32)?;
+    let shape = (qkv.rows, heads.query_width() + spare);
+    // SAFETY: the kernel writes the columns of all heads and the spare ones in each row;
+    // there is a chunk, since a cache with rows has positions.
+    let result = unsafe { unwritten(device, shape, DType::BF16)? };
+    let shape = (qkv.rows, heads.query, chunks, heads.dim);
+    // SAFETY: of both, only what blocks of the same launch have written is read.
+    let partial = unsafe { unwritten(device, shape, DType::F32)? };
+    let shape = (qkv.rows, heads.query, chunks, 2);
+    // SAFETY: as above.
+    let statistics = unsafe { unwritten(device, shape, DType::F32)? };
     let out = Matrix::of::<bf16>(&result, device)?;
     let partial = Matrix::of::<f32>(&partial, device)?;
     let statistics = Matrix::of::<f32>(&statistics, device)?;
@@ -196,10 +188,10 @@ pub fn cached_attention(
         Arg::count(out.stride)?,
         qkv.into(),
         Arg::count(qkv.stride)?,
-        keys.into(),
-        values.into(),
-        slots.into(),
-        positions.into(),
+        cached.keys.into(),
+        cached.values.into(),
+        cached.slots.into(),
+        cached.positions.into(),
         partial.into(),
         statistics.into(),
         Arg::count(heads.query)?,
@@ -225,18 +217,17 @@ pub fn cached_attention(
 #[allow(unsafe_code)]
 pub fn cache_write(
     (cache, cache_layout): (&CudaStorage, &Layout),
-    (columns, layout): (&CudaStorage, &Layout),
+    columns: (&CudaStorage, &Layout),
     to: &Slots,
     heads: Heads,
 ) -> Result<()> {
     let device = &cache.device;
-    let (rows, len) = cache_shape(cache_layout.dims(), heads)?;
-    let cache = Matrix::new::<bf16>(cache, cache_layout)?.expect(rows, heads.dim, "a cache")?;
-    let columns = Matrix::new::<bf16>(columns, layout)?;
+    let (slots, len) = heads.cache_shape(cache_layout.dims())?;
+    let cache = Matrix::new::<bf16>((cache, cache_layout), device)?;
+    let cache = cache.expect(slots * heads.key_value * len, heads.dim, "a cache")?;
+    let columns = Matrix::new::<bf16>(columns, device)?;
     let columns = columns.expect(columns.rows, heads.key_value_width(), "keys or values")?;
-    let slots = Matrix::flat::<u32>(&to.slots, device)?.expect(1, columns.rows, "slots")?;
-    let positions =
-        Matrix::flat::<u32>(&to.positions, device)?.expect(1, columns.rows, "positions")?;
+    let (slots, positions) = places(device, to, columns.rows)?;
     let is_wide = cache.is_wide() && columns.is_wide();
     let step = if is_wide { 8 } else { 1 };
     let args = [
@@ -252,91 +243,136 @@ pub fn cache_write(
         Arg::Int(i32::from(is_wide)),
     ];
     let grid = Grid::over(columns.rows * columns.width / step, THREADS);
+    let image = &launch::CACHED_ATTENTION;
     // SAFETY: the cache has `len` positions for each slot and head, and slots and positions
     // lie in it (invariant).
-    unsafe {
-        launch(
-            device,
-            &launch::CACHED_ATTENTION,
-            "cache_write",
-            grid,
-            &args,
-        )
-    }
+    unsafe { launch(device, image, "cache_write", grid, &args) }
 }
 
 #[allow(unsafe_code)]
 pub fn cache_append(
     qkv: &Tensor,
-    (keys, values): (&Tensor, &Tensor),
+    cache: (&Tensor, &Tensor),
     at: &Slots,
     table: &Tensor,
     heads: Heads,
 ) -> Result<()> {
     let device = qkv.device().as_cuda_device()?;
     let qkv = Matrix::of::<bf16>(qkv, device)?;
-    let qkv = qkv
-        .expect(qkv.rows, heads.width(), "queries, keys and values")?
-        .expect_wide("queries, keys and values")?;
-    if !heads.dim.is_multiple_of(16) {
-        bail!(
-            "on CUDA heads have a multiple of 16 numbers, not {}",
-            heads.dim
-        )
-    }
-    let (cache, len) = cache_shape(keys.dims(), heads)?;
-    let keys = Matrix::of::<bf16>(keys, device)?.expect(cache, heads.dim, "cached keys")?;
-    let values = Matrix::of::<bf16>(values, device)?.expect(cache, heads.dim, "cached values")?;
-    let slots = Matrix::flat::<u32>(&at.slots, device)?.expect(1, qkv.rows, "slots")?;
-    let positions = Matrix::flat::<u32>(&at.positions, device)?.expect(1, qkv.rows, "positions")?;
-    let table = Matrix::of::<f32>(table, device)?;
-    let table = table.expect(table.rows, heads.dim, "the table of angles")?;
+    let qkv = qkv.expect(qkv.rows, heads.width(), QKV)?.expect_wide(QKV)?;
+    let table = angles(device, table, heads)?;
+    let cached = Cached::new(device, cache, at, qkv.rows, heads)?;
     let args = [
         qkv.into(),
         Arg::count(qkv.stride)?,
-        slots.into(),
-        positions.into(),
+        cached.slots.into(),
+        cached.positions.into(),
         table.into(),
-        keys.expect_wide("cached keys")?.into(),
-        values.expect_wide("cached values")?.into(),
+        cached.keys.into(),
+        cached.values.into(),
         Arg::count(qkv.rows)?,
         Arg::count(heads.query)?,
         Arg::count(heads.key_value)?,
-        Arg::count(len)?,
+        Arg::count(cached.len)?,
         Arg::count(heads.dim)?,
     ];
     // A thread has 16 numbers.
     let grid = Grid::over(qkv.rows * heads.width() / 16, THREADS);
+    let image = &launch::CACHED_ATTENTION;
     // SAFETY: qkv has all heads; slots and positions lie in the caches and the table
     // (invariant).
-    unsafe {
-        launch(
+    unsafe { launch(device, image, "rope_and_cache", grid, &args) }
+}
+
+const QKV: &str = "queries, keys and values";
+
+/// What attention over packed sequences reads, checked.
+struct Packed<'a> {
+    device: &'a CudaDevice,
+    qkv: Matrix<'a>,
+    starts: Matrix<'a>,
+    rows: usize,
+    /// Blocks of TILE rows that cover each sequence.
+    tiles: usize,
+}
+
+impl<'a> Packed<'a> {
+    fn new(qkv: &'a Tensor, sequences: &'a Sequences, heads: Heads) -> Result<Self> {
+        let device = qkv.device().as_cuda_device()?;
+        check_dim(heads)?;
+        let rows = sequences.rows();
+        let qkv = Matrix::of::<bf16>(qkv, device)?;
+        let starts = Matrix::flat::<u32>(&sequences.device_starts, device)?;
+        let lens = sequences.starts().windows(2).map(|it| it[1] - it[0]);
+        Ok(Self {
             device,
-            &launch::CACHED_ATTENTION,
-            "rope_and_cache",
-            grid,
-            &args,
-        )
+            qkv: qkv.expect(rows, heads.width(), QKV)?.expect_wide(QKV)?,
+            starts: starts.expect(1, sequences.count() + 1, "starts of sequences")?,
+            rows,
+            tiles: lens.map(|len| (len as usize).div_ceil(TILE)).sum(),
+        })
     }
 }
 
-/// Rows of a cache (slots, key heads, positions, dim) as a matrix, and its positions.
-fn cache_shape(dims: &[usize], heads: Heads) -> Result<(usize, usize)> {
-    match *dims {
-        [slots, key_value, len, dim] if (key_value, dim) == (heads.key_value, heads.dim) => {
-            Ok((slots * key_value * len, len))
+/// A cache, and the places in it that belong to rows, checked.
+struct Cached<'a> {
+    keys: Matrix<'a>,
+    values: Matrix<'a>,
+    slots: Matrix<'a>,
+    positions: Matrix<'a>,
+    /// Positions of each slot; one at least, if there are rows.
+    len: usize,
+}
+
+impl<'a> Cached<'a> {
+    fn new(
+        device: &CudaDevice,
+        (keys, values): (&'a Tensor, &'a Tensor),
+        at: &'a Slots,
+        rows: usize,
+        heads: Heads,
+    ) -> Result<Self> {
+        let shape = heads.cache_shape(keys.dims())?;
+        if heads.cache_shape(values.dims())? != shape {
+            bail!("cached keys {:?}, values {:?}", keys.dims(), values.dims())
         }
-        _ => bail!("a cache of {dims:?} for {heads:?}"),
+        let (slot_count, len) = shape;
+        if rows > 0 && len == 0 {
+            bail!("{rows} rows and a cache without positions")
+        }
+        let cache = |tensor, what: &str| {
+            let cache = Matrix::of::<bf16>(tensor, device)?;
+            let rows = slot_count * heads.key_value * len;
+            cache.expect(rows, heads.dim, what)?.expect_wide(what)
+        };
+        let (slots, positions) = places(device, at, rows)?;
+        Ok(Self {
+            keys: cache(keys, "cached keys")?,
+            values: cache(values, "cached values")?,
+            slots,
+            positions,
+            len,
+        })
     }
 }
 
-/// Blocks of TILE rows that cover each sequence.
-fn tiles(sequences: &Sequences) -> usize {
-    let lens = sequences
-        .starts()
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]) as usize);
-    lens.map(|len| len.div_ceil(TILE)).sum()
+/// The slots and the positions of `rows` rows.
+fn places<'a>(device: &CudaDevice, at: &'a Slots, rows: usize) -> Result<(Matrix<'a>, Matrix<'a>)> {
+    let slots = Matrix::flat::<u32>(&at.slots, device)?.expect(1, rows, "slots")?;
+    let positions = Matrix::flat::<u32>(&at.positions, device)?;
+    Ok((slots, positions.expect(1, rows, "positions")?))
+}
+
+/// The first columns of a matrix, copied if they can't be read 16 bytes at a time: beside
+/// the columns of an adapter of any rank, rows begin anywhere.
+fn wide_columns(tensor: &Tensor, width: usize) -> Result<Tensor> {
+    let columns = tensor.narrow(1, 0, width)?;
+    let is_wide = Matrix::of::<bf16>(&columns, columns.device().as_cuda_device()?)?.is_wide();
+    if is_wide {
+        Ok(columns)
+    } else {
+        columns.force_contiguous()
+    }
 }
 
 /// Without a window a row sees more keys than there can be.
@@ -345,18 +381,11 @@ fn window_arg(window: Option<usize>) -> Arg {
     Arg::Int(window.unwrap_or(i32::MAX))
 }
 
-fn check(heads: Heads) -> Result<()> {
+fn check_dim(heads: Heads) -> Result<()> {
     if !matches!(heads.dim, 32 | 64 | 128) {
         bail!(
             "on CUDA attention has kernels for heads of 32, 64 and 128 numbers, not {}",
             heads.dim
-        )
-    }
-    if heads.key_value == 0 || !heads.query.is_multiple_of(heads.key_value) {
-        bail!(
-            "{} query heads can't share {} key heads",
-            heads.query,
-            heads.key_value
         )
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Kernels that work on rows or on single numbers: norms, rope, SwiGLU, cross-entropy,
 //! dropout.
 
-use candle_core::{CudaStorage, DType, Layout, Result, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Tensor, bail};
 use half::bf16;
 
 use super::launch::{self, Arg, Grid, launch};
@@ -24,12 +24,10 @@ const SWIGLU_ITEMS: usize = 2;
 
 #[allow(unsafe_code)]
 pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32, spare: usize) -> Result<Tensor> {
-    let device = x.device().as_cuda_device()?;
-    let x = Matrix::of::<bf16>(x, device)?;
-    let weight = Matrix::flat::<bf16>(weight, device)?.expect(1, x.width, "a norm's weight")?;
-    let result = unwritten(device, (x.rows, x.width + spare), DType::BF16)?;
+    let (device, x, weight) = norm_inputs(x, weight)?;
+    // SAFETY: the kernel writes each row's columns and the spare ones.
+    let result = unsafe { unwritten(device, (x.rows, x.width + spare), DType::BF16)? };
     let y = Matrix::of::<bf16>(&result, device)?;
-    let name = format!("rms_norm_{}", row_name(&[x, weight, y]));
     let args = [
         y.into(),
         Arg::count(y.stride)?,
@@ -41,28 +39,8 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32, spare: usize) -> Resu
         epsilon.into(),
     ];
     // SAFETY: the kernel reads x and the weight and writes y, of these sizes.
-    unsafe {
-        launch(
-            device,
-            &launch::RMS_NORM,
-            &name,
-            Grid::of(x.rows, THREADS),
-            &args,
-        )?
-    };
+    unsafe { norm(device, "rms_norm", &[x, weight, y], &args)? };
     Ok(result)
-}
-
-/// The ending of a kernel's name: for rows as long as the first matrix's that a block can
-/// keep in registers, and for others.
-fn row_name(matrices: &[Matrix<'_>]) -> &'static str {
-    let width = matrices.first().map_or(0, |it| it.width);
-    match (width_name(matrices), width.div_ceil(THREADS * WIDE)) {
-        ("wide", 0..=1) => "wide_1",
-        ("wide", 2) => "wide_2",
-        ("wide", 3..=4) => "wide_4",
-        (name, _) => name,
-    }
 }
 
 #[allow(unsafe_code)]
@@ -73,24 +51,16 @@ pub fn rms_norm_backward(
     epsilon: f32,
     residual: Option<&Tensor>,
 ) -> Result<Tensor> {
-    let device = x.device().as_cuda_device()?;
-    let x = Matrix::of::<bf16>(x, device)?;
-    let weight = Matrix::flat::<bf16>(weight, device)?.expect(1, x.width, "a norm's weight")?;
-    let dy = Matrix::of::<bf16>(dy, device)?.expect(x.rows, x.width, "a norm's gradient")?;
+    let (device, x, weight) = norm_inputs(x, weight)?;
+    let gradient = |of, what| Matrix::of::<bf16>(of, device)?.expect(x.rows, x.width, what);
+    let dy = gradient(dy, "a norm's gradient")?;
     let residual = match residual {
-        Some(it) => Some(Matrix::of::<bf16>(it, device)?.expect(
-            x.rows,
-            x.width,
-            "a residual's gradient",
-        )?),
+        Some(residual) => Some(gradient(residual, "a residual's gradient")?),
         None => None,
     };
-    let result = unwritten(device, (x.rows, x.width), DType::BF16)?;
+    // SAFETY: the kernel writes every row.
+    let result = unsafe { unwritten(device, (x.rows, x.width), DType::BF16)? };
     let dx = Matrix::of::<bf16>(&result, device)?;
-    let name = format!(
-        "rms_norm_backward_{}",
-        row_name(&[x, weight, dy, dx, residual.unwrap_or(dx)])
-    );
     let args = [
         dx.into(),
         x.into(),
@@ -103,17 +73,53 @@ pub fn rms_norm_backward(
         Arg::count(x.width)?,
         epsilon.into(),
     ];
+    let matrices = [x, weight, dy, dx, residual.unwrap_or(dx)];
     // SAFETY: the kernel reads matrices of dx's size and the weight, and writes dx.
+    unsafe { norm(device, "rms_norm_backward", &matrices, &args)? };
+    Ok(result)
+}
+
+/// The rows and the weight of a norm.
+fn norm_inputs<'a>(
+    x: &'a Tensor,
+    weight: &'a Tensor,
+) -> Result<(&'a CudaDevice, Matrix<'a>, Matrix<'a>)> {
+    let device = x.device().as_cuda_device()?;
+    let x = Matrix::of::<bf16>(x, device)?;
+    let weight = Matrix::flat::<bf16>(weight, device)?.expect(1, x.width, "a norm's weight")?;
+    Ok((device, x, weight))
+}
+
+/// Starts the kernel of a norm that fits its matrices; the first has its rows.
+///
+/// # Safety
+/// As for [`launch`].
+#[allow(unsafe_code)]
+unsafe fn norm(
+    device: &CudaDevice,
+    name: &str,
+    matrices: &[Matrix<'_>],
+    args: &[Arg],
+) -> Result<()> {
+    let (rows, width) = matrices.first().map_or((0, 0), |it| (it.rows, it.width));
+    // Rows that a block can keep in registers have kernels of their own.
+    let ending = match (width_name(matrices), width.div_ceil(THREADS * WIDE)) {
+        ("wide", 0..=1) => "wide_1",
+        ("wide", 2) => "wide_2",
+        ("wide", 3..=4) => "wide_4",
+        (name, _) => name,
+    };
+    let name = format!("{name}_{ending}");
+    // SAFETY: the caller vouches for the arguments.
     unsafe {
         launch(
             device,
             &launch::RMS_NORM,
             &name,
-            Grid::of(x.rows, THREADS),
-            &args,
-        )?
-    };
-    Ok(result)
+            Grid::of(rows, THREADS),
+            args,
+        )
+    }
 }
 
 #[allow(unsafe_code)]
@@ -122,9 +128,13 @@ pub fn rms_norm_weight_gradient(x: &Tensor, dy: &Tensor, epsilon: f32) -> Result
     let x = Matrix::of::<bf16>(x, device)?;
     let dy = Matrix::of::<bf16>(dy, device)?.expect(x.rows, x.width, "a norm's gradient")?;
     let parts = PARTS.min(x.rows).max(1);
-    let factors = unwritten(device, x.rows, DType::F32)?;
-    let partial = unwritten(device, (parts, x.width), DType::F32)?;
-    let result = unwritten(device, x.width, DType::F32)?;
+    // SAFETY: the first kernel writes a factor for each row, the second all parts, and the
+    // third all sums; each reads what an earlier one has written.
+    let factors = unsafe { unwritten(device, x.rows, DType::F32)? };
+    // SAFETY: as above.
+    let partial = unsafe { unwritten(device, (parts, x.width), DType::F32)? };
+    // SAFETY: as above.
+    let result = unsafe { unwritten(device, x.width, DType::F32)? };
     let factors = Matrix::of::<f32>(&factors, device)?;
     let partial = Matrix::of::<f32>(&partial, device)?;
     let sums = Matrix::of::<f32>(&result, device)?;
@@ -163,25 +173,18 @@ pub fn rms_norm_weight_gradient(x: &Tensor, dy: &Tensor, epsilon: f32) -> Result
 
 #[allow(unsafe_code)]
 pub fn rope(
-    (storage, layout): (&CudaStorage, &Layout),
+    qkv: (&CudaStorage, &Layout),
     positions: &Tensor,
     table: &Tensor,
     heads: Heads,
     is_forward: bool,
 ) -> Result<()> {
-    let device = &storage.device;
-    let qkv = Matrix::new::<bf16>(storage, layout)?;
+    let device = &qkv.0.device;
+    let qkv = Matrix::new::<bf16>(qkv, device)?;
     let qkv = qkv.expect(qkv.rows, heads.width(), "queries, keys and values")?;
     let qkv = qkv.expect_wide("queries, keys and values")?;
     let positions = Matrix::flat::<u32>(positions, device)?.expect(1, qkv.rows, "positions")?;
-    let table = Matrix::of::<f32>(table, device)?;
-    let table = table.expect(table.rows, heads.dim, "the table of angles")?;
-    if !heads.dim.is_multiple_of(2 * WIDE) {
-        bail!(
-            "on CUDA heads have a multiple of 16 numbers, not {}",
-            heads.dim
-        )
-    }
+    let table = angles(device, table, heads)?;
     let turned = heads.query + heads.key_value;
     let grid = Grid::over(qkv.rows * turned * heads.dim / (2 * WIDE), THREADS);
     let args = [
@@ -198,15 +201,32 @@ pub fn rope(
     unsafe { launch(device, &launch::ROPE, "rope_in_place", grid, &args) }
 }
 
+/// The table of angles for heads that can be turned; a thread turns eight pairs.
+pub(super) fn angles<'a>(
+    device: &CudaDevice,
+    table: &'a Tensor,
+    heads: Heads,
+) -> Result<Matrix<'a>> {
+    if !heads.dim.is_multiple_of(2 * WIDE) {
+        bail!(
+            "on CUDA heads have a multiple of 16 numbers, not {}",
+            heads.dim
+        )
+    }
+    let table = Matrix::of::<f32>(table, device)?;
+    let table = table.expect(table.rows, heads.dim, "the table of angles")?;
+    table.expect_wide("the table of angles")
+}
+
 #[allow(unsafe_code)]
 pub fn swiglu(gate_up: &Tensor, spare: usize) -> Result<Tensor> {
     let device = gate_up.device().as_cuda_device()?;
     let gate_up = Matrix::of::<bf16>(gate_up, device)?;
-    let inner = gate_up.width / 2;
-    let gate_up = gate_up.expect(gate_up.rows, 2 * inner, "gates and ups")?;
-    let result = unwritten(device, (gate_up.rows, inner + spare), DType::BF16)?;
+    let (rows, inner) = (gate_up.rows, gate_up.width / 2);
+    let gate_up = gate_up.expect(rows, 2 * inner, "gates and ups")?;
+    // SAFETY: the kernel writes each row's columns and the spare ones.
+    let result = unsafe { unwritten(device, (rows, inner + spare), DType::BF16)? };
     let y = Matrix::of::<bf16>(&result, device)?;
-    let (width, grid) = columns_of_rows(&[gate_up, y], inner, gate_up.rows, SWIGLU_ITEMS);
     let args = [
         y.into(),
         Arg::count(y.stride)?,
@@ -215,16 +235,9 @@ pub fn swiglu(gate_up: &Tensor, spare: usize) -> Result<Tensor> {
         Arg::count(inner)?,
         Arg::count(spare)?,
     ];
+    let (matrices, size) = ([gate_up, y], (rows, inner));
     // SAFETY: the kernel reads gate_up and writes y, of these sizes.
-    unsafe {
-        launch(
-            device,
-            &launch::SWIGLU,
-            &format!("swiglu_{width}"),
-            grid,
-            &args,
-        )?
-    };
+    unsafe { by_columns(device, "swiglu", &matrices, size, SWIGLU_ITEMS, &args)? };
     Ok(result)
 }
 
@@ -234,64 +247,63 @@ pub fn swiglu_backward(gate_up: &Tensor, dy: &Tensor) -> Result<Tensor> {
     let gate_up = Matrix::of::<bf16>(gate_up, device)?;
     let dy = Matrix::of::<bf16>(dy, device)?;
     let gate_up = gate_up.expect(dy.rows, 2 * dy.width, "gates and ups")?;
-    let result = unwritten(device, (gate_up.rows, gate_up.width), DType::BF16)?;
+    // SAFETY: the kernel writes every row.
+    let result = unsafe { unwritten(device, (gate_up.rows, gate_up.width), DType::BF16)? };
     let dgate_up = Matrix::of::<bf16>(&result, device)?;
-    let (width, grid) = columns_of_rows(&[gate_up, dy, dgate_up], dy.width, dy.rows, 1);
     let args = [
         dgate_up.into(),
-        Arg::NULL,
-        Arg::Int(0),
         gate_up.into(),
         Arg::count(gate_up.stride)?,
         dy.into(),
         Arg::count(dy.stride)?,
         Arg::count(dy.width)?,
     ];
+    let (matrices, size) = ([gate_up, dy, dgate_up], (dy.rows, dy.width));
     // SAFETY: the kernel reads gate_up and dy and writes dgate_up, of these sizes.
-    unsafe {
-        launch(
-            device,
-            &launch::SWIGLU,
-            &format!("swiglu_backward_{width}"),
-            grid,
-            &args,
-        )?
-    };
+    unsafe { by_columns(device, "swiglu_backward", &matrices, size, 1, &args)? };
     Ok(result)
 }
 
-/// The ending of a kernel's name, and blocks (rows, parts of `columns` columns); a thread
-/// has `items` times one or [`WIDE`] columns.
-fn columns_of_rows(
+/// Starts a kernel of SwiGLU that fits its matrices, with blocks (rows, parts of the
+/// columns); a thread has `items` times one or [`WIDE`] columns.
+///
+/// # Safety
+/// As for [`launch`].
+#[allow(unsafe_code)]
+unsafe fn by_columns(
+    device: &CudaDevice,
+    name: &str,
     matrices: &[Matrix<'_>],
-    columns: usize,
-    rows: usize,
+    (rows, columns): (usize, usize),
     items: usize,
-) -> (&'static str, Grid) {
+    args: &[Arg],
+) -> Result<()> {
     // A half of a row must be a whole number of wide accesses too.
     let is_wide = matrices.iter().all(Matrix::is_wide) && columns.is_multiple_of(WIDE);
-    let (name, step) = if is_wide { ("wide", WIDE) } else { ("any", 1) };
-    let parts = columns.div_ceil(THREADS * step * items);
-    (
-        name,
-        Grid {
-            blocks: [rows, parts, 1],
-            threads: THREADS,
-            shared_bytes: 0,
-        },
-    )
+    let (ending, step) = if is_wide { ("wide", WIDE) } else { ("any", 1) };
+    // Without columns there may still be spare ones to be written.
+    let parts = columns.div_ceil(THREADS * step * items).max(1);
+    let grid = Grid {
+        blocks: [rows, parts, 1],
+        threads: THREADS,
+        shared_bytes: 0,
+    };
+    let name = format!("{name}_{ending}");
+    // SAFETY: the caller vouches for the arguments.
+    unsafe { launch(device, &launch::SWIGLU, &name, grid, args) }
 }
 
 #[allow(unsafe_code)]
 pub fn cross_entropy(
-    (storage, layout): (&CudaStorage, &Layout),
+    logits: (&CudaStorage, &Layout),
     targets: &Tensor,
     scale: f32,
 ) -> Result<Tensor> {
-    let device = &storage.device;
-    let logits = Matrix::new::<bf16>(storage, layout)?;
+    let device = &logits.0.device;
+    let logits = Matrix::new::<bf16>(logits, device)?;
     let targets = Matrix::flat::<u32>(targets, device)?.expect(1, logits.rows, "targets")?;
-    let result = unwritten(device, logits.rows, DType::F32)?;
+    // SAFETY: the kernel writes a loss for each row.
+    let result = unsafe { unwritten(device, logits.rows, DType::F32)? };
     let losses = Matrix::of::<f32>(&result, device)?;
     let threads = if logits.width > LONG_ROW {
         LONG_THREADS
@@ -318,7 +330,8 @@ pub fn cross_entropy(
 pub fn dropout(x: &Tensor, key: u64, kept: u64, scale: f32) -> Result<Tensor> {
     let device = x.device().as_cuda_device()?;
     let x = Matrix::of::<bf16>(x, device)?;
-    let result = unwritten(device, (x.rows, x.width), DType::BF16)?;
+    // SAFETY: the kernel writes every number.
+    let result = unsafe { unwritten(device, (x.rows, x.width), DType::BF16)? };
     let y = Matrix::of::<bf16>(&result, device)?;
     let width = width_name(&[x, y]);
     let step = if width == "wide" { WIDE } else { 1 };
@@ -333,15 +346,8 @@ pub fn dropout(x: &Tensor, key: u64, kept: u64, scale: f32) -> Result<Tensor> {
         scale.into(),
     ];
     let grid = Grid::over((x.rows * x.width).div_ceil(step), THREADS);
+    let name = format!("dropout_{width}");
     // SAFETY: the kernel reads x and writes y, of the same size.
-    unsafe {
-        launch(
-            device,
-            &launch::DROPOUT,
-            &format!("dropout_{width}"),
-            grid,
-            &args,
-        )?
-    };
+    unsafe { launch(device, &launch::DROPOUT, &name, grid, &args)? };
     Ok(result)
 }

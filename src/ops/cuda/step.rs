@@ -14,14 +14,14 @@ const PARTS: usize = 1056;
 /// moment ← keep·moment + add·g with g = scale·gradient, or its square.
 #[allow(unsafe_code)]
 pub fn adamw_moment(
-    (storage, layout): (&CudaStorage, &Layout),
-    gradients: &Tensor,
+    moment: (&CudaStorage, &Layout),
+    gradients: (&CudaStorage, &Layout),
     (keep, add, scale): (f32, f32, f32),
     is_squared: bool,
 ) -> Result<()> {
-    let device = &storage.device;
-    let moment = aligned(Matrix::new::<f32>(storage, layout)?)?;
-    let gradients = aligned(Matrix::of::<f32>(gradients, device)?)?;
+    let device = &moment.0.device;
+    let moment = aligned(Matrix::new::<f32>(moment, device)?)?;
+    let gradients = aligned(Matrix::new::<f32>(gradients, device)?)?;
     let gradients = gradients.expect(1, moment.width, "gradients")?;
     let args = [
         moment.into(),
@@ -40,16 +40,16 @@ pub fn adamw_moment(
 /// p ← keep·p − update·first / (√second·root + ε).
 #[allow(unsafe_code)]
 pub fn adamw_update(
-    (storage, layout): (&CudaStorage, &Layout),
-    first: &Tensor,
-    second: &Tensor,
+    parameters: (&CudaStorage, &Layout),
+    first: (&CudaStorage, &Layout),
+    second: (&CudaStorage, &Layout),
     (keep, update, root, epsilon): (f32, f32, f32, f32),
 ) -> Result<()> {
-    let device = &storage.device;
-    let parameters = aligned(Matrix::new::<f32>(storage, layout)?)?;
+    let device = &parameters.0.device;
+    let parameters = aligned(Matrix::new::<f32>(parameters, device)?)?;
     let len = parameters.width;
-    let first = aligned(Matrix::of::<f32>(first, device)?)?.expect(1, len, "moments")?;
-    let second = aligned(Matrix::of::<f32>(second, device)?)?.expect(1, len, "moments")?;
+    let first = aligned(Matrix::new::<f32>(first, device)?)?.expect(1, len, "moments")?;
+    let second = aligned(Matrix::new::<f32>(second, device)?)?.expect(1, len, "moments")?;
     let args = [
         parameters.into(),
         first.into(),
@@ -70,8 +70,10 @@ pub fn adamw_update(
 pub fn sum_squares(vector: &Tensor) -> Result<f64> {
     let device = vector.device().as_cuda_device()?;
     let vector = aligned(Matrix::of::<f32>(vector, device)?)?;
-    let partial = unwritten(device, PARTS, DType::F64)?;
-    let total = unwritten(device, 1, DType::F64)?;
+    // SAFETY: the first kernel writes a number for each part, the second their sum.
+    let partial = unsafe { unwritten(device, PARTS, DType::F64)? };
+    // SAFETY: as above.
+    let total = unsafe { unwritten(device, 1, DType::F64)? };
     {
         let partial = Matrix::of::<f64>(&partial, device)?;
         let total = Matrix::of::<f64>(&total, device)?;

@@ -8,6 +8,8 @@ use candle_core::{
     CudaDevice, CudaStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail,
 };
 
+use crate::ops::rows::shape;
+
 /// Bytes that a thread reads at once, if addresses allow it.
 const WIDE_BYTES: u64 = 16;
 
@@ -29,19 +31,17 @@ impl<'a> Matrix<'a> {
     pub fn of<T: CudaDType + DeviceRepr>(tensor: &'a Tensor, device: &CudaDevice) -> Result<Self> {
         let (storage, layout) = tensor.storage_and_layout();
         match &*storage {
-            Storage::Cuda(storage) if storage.device.id() == device.id() => {
-                Self::detached::<T>(storage, layout)
-            }
-            _ => bail!("all tensors of an operation must be on one device"),
+            Storage::Cuda(storage) => Self::detached::<T>((storage, layout), device),
+            _ => bail!("a tensor of the GPU is needed"),
         }
     }
 
     /// As [`Matrix::of`], for what candle lends to an operation.
     pub fn new<T: CudaDType + DeviceRepr>(
-        storage: &'a CudaStorage,
-        layout: &Layout,
+        (storage, layout): (&'a CudaStorage, &Layout),
+        device: &CudaDevice,
     ) -> Result<Self> {
-        Self::detached::<T>(storage, layout)
+        Self::detached::<T>((storage, layout), device)
     }
 
     /// A contiguous tensor as one row.
@@ -67,22 +67,14 @@ impl<'a> Matrix<'a> {
     }
 
     /// The caller says how long the storage lives.
-    fn detached<T: CudaDType + DeviceRepr>(storage: &CudaStorage, layout: &Layout) -> Result<Self> {
-        let (rows, width, stride) = match (layout.dims(), layout.stride()) {
-            ([width], [step]) if *step == 1 || *width <= 1 => (1, *width, *width),
-            ([rows, width], [stride, step]) if *step == 1 || *width <= 1 => {
-                (*rows, *width, *stride)
-            }
-            (dims, _) if layout.is_contiguous() => {
-                let width = dims.last().copied().unwrap_or(1);
-                (
-                    layout.shape().elem_count().checked_div(width).unwrap_or(0),
-                    width,
-                    width,
-                )
-            }
-            _ => bail!("columns must lie side by side: {layout:?}"),
-        };
+    fn detached<T: CudaDType + DeviceRepr>(
+        (storage, layout): (&CudaStorage, &Layout),
+        device: &CudaDevice,
+    ) -> Result<Self> {
+        if storage.device.id() != device.id() {
+            bail!("all tensors of an operation must be on one device")
+        }
+        let (rows, width, stride) = shape(layout)?;
         Ok(Self {
             address: address::<T>(storage, layout.start_offset())?,
             rows,
@@ -141,13 +133,17 @@ pub(super) fn address<T: CudaDType + DeviceRepr>(
     Ok(address + first as u64 * size_of::<T>() as u64)
 }
 
-/// A new tensor for a kernel to fill; every element must be written.
+/// A new tensor for a kernel to fill.
+///
+/// # Safety
+/// Every element must be written before any is read. A launch without blocks writes
+/// nothing: where there may be none, the tensor must have no elements.
 #[allow(unsafe_code)]
-pub(super) fn unwritten(
+pub(super) unsafe fn unwritten(
     device: &CudaDevice,
     shape: impl Into<Shape>,
     dtype: DType,
 ) -> Result<Tensor> {
-    // SAFETY: the callers' kernels write every element before any is read.
+    // SAFETY: the caller has every element written before any is read.
     unsafe { Tensor::empty(shape, dtype, &Device::Cuda(device.clone())) }
 }

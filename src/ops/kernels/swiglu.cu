@@ -33,11 +33,9 @@ __device__ __forceinline__ void forward(bf16 *y, int y_stride, const bf16 *gate_
     }
 }
 
-// With s = σ(gate): d gate = dy·up·s·(1 + gate·(1 − s)), d up = dy·gate·s. If `act` is
-// given, silu(gate)·up is written there again, with a row stride of act_stride.
+// With s = σ(gate): d gate = dy·up·s·(1 + gate·(1 − s)), d up = dy·gate·s.
 template <int WIDTH>
-__device__ __forceinline__ void backward(bf16 *dgate_up, bf16 *act, int act_stride,
-                                         const bf16 *gate_up, int stride, const bf16 *dy,
+__device__ __forceinline__ void backward(bf16 *dgate_up, const bf16 *gate_up, int stride, const bf16 *dy,
                                          int dy_stride, int inner) {
     const int i = (blockIdx.y * blockDim.x + threadIdx.x) * WIDTH;
     if (i >= inner) return;
@@ -54,12 +52,10 @@ __device__ __forceinline__ void backward(bf16 *dgate_up, bf16 *act, int act_stri
         const float up = b[j];
         const float gradient = d[j];
         b[j] = gradient * silu;
-        d[j] = silu * up;
         a[j] = gradient * up * s * (1.0f + a[j] * (1.0f - s));
     }
     store<WIDTH>(dgate + i, a);
     store<WIDTH>(dgate + inner + i, b);
-    if (act != nullptr) store<WIDTH>(act + static_cast<i64>(blockIdx.x) * act_stride + i, d);
 }
 
 #define SWIGLU(SUFFIX, WIDTH)                                                                          \
@@ -67,10 +63,10 @@ __device__ __forceinline__ void backward(bf16 *dgate_up, bf16 *act, int act_stri
                                                int inner, int spare) {                                 \
         forward<WIDTH>(y, y_stride, gate_up, stride, inner, spare);                                    \
     }                                                                                                  \
-    extern "C" __global__ void swiglu_backward_##SUFFIX(bf16 *dgate_up, bf16 *act, int act_stride,     \
-                                                        const bf16 *gate_up, int stride,               \
-                                                        const bf16 *dy, int dy_stride, int inner) {    \
-        backward<WIDTH>(dgate_up, act, act_stride, gate_up, stride, dy, dy_stride, inner);             \
+    extern "C" __global__ void swiglu_backward_##SUFFIX(bf16 *dgate_up, const bf16 *gate_up,           \
+                                                        int stride, const bf16 *dy, int dy_stride,     \
+                                                        int inner) {                                   \
+        backward<WIDTH>(dgate_up, gate_up, stride, dy, dy_stride, inner);                              \
     }
 SWIGLU(wide, 8)
 SWIGLU(any, 1)
