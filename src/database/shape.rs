@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn names_and_the_order_of_columns_do_not_matter_contents_do() {
-        let schema = generate("retail", 4).unwrap();
+        let schema = generate("hotel", 4).unwrap();
         let hash = shape_hash(&schema);
         let mut other = schema.clone();
         other.tables[0].name.push('x');

@@ -13,8 +13,11 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::value::{Layer, Without};
 
-/// The address space of a worker. The program itself is mapped in it.
-const ADDRESS_SPACE_BYTES: u64 = 1 << 30;
+/// The address space of a worker beyond what is mapped when it begins: with NVIDIA's
+/// libraries the program alone takes gigabytes.
+const ADDRESS_SPACE_BYTES: u64 = 768 << 20;
+/// What the program takes where the system doesn't say.
+const PROGRAM_BYTES: u64 = 256 << 20;
 /// The processor time of a worker in its whole life.
 const CPU_SECONDS: u64 = 60;
 
@@ -43,9 +46,18 @@ pub fn strength() -> &'static str {
     }
 }
 
+/// The address space that this process takes now.
+fn mapped_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let kib: u64 = size.split_whitespace().next()?.parse().ok()?;
+    kib.checked_mul(1024)
+}
+
 fn limit_resources() {
+    let mapped = mapped_bytes().unwrap_or(PROGRAM_BYTES);
     let limits = [
-        (Resource::As, ADDRESS_SPACE_BYTES),
+        (Resource::As, mapped.saturating_add(ADDRESS_SPACE_BYTES)),
         (Resource::Cpu, CPU_SECONDS),
         (Resource::Fsize, 0),
         (Resource::Nofile, 16),
