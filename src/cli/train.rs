@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use candle_core::Device;
 use clap::{Args, ValueEnum};
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::compute::{self, Compute};
 use super::error::CliError;
+use crate::base::disk::OsDisk;
 use crate::base::id::ContentHash;
 use crate::base::world::{Stopwatch, World};
 use crate::student::adapter::Adapter;
@@ -160,8 +162,8 @@ impl Train {
             device: device::name(&device).to_owned(),
         };
         let folder = match self.resume {
-            true => TrainingFolder::open(&self.out)?,
-            false => TrainingFolder::create(&self.out)?,
+            true => TrainingFolder::open(&self.out, Arc::new(OsDisk))?,
+            false => TrainingFolder::create(&self.out, Arc::new(OsDisk))?,
         };
         let model = Model::load(&base, recipe.adapter(base.name()).as_ref(), &device)?;
         let examples = encoded.examples.clone();
@@ -188,7 +190,7 @@ impl Train {
             );
             return Ok(ExitCode::FAILURE);
         }
-        self.finish(&base, &training, steps, &folder, origin, &encoded, &world)
+        self.finish(&base, &training, steps, folder, origin, &encoded, &world)
     }
 
     fn recipe(&self) -> Result<Recipe, CliError> {
@@ -328,7 +330,7 @@ impl Train {
         base: &Base,
         training: &Training,
         steps: Vec<StepReport>,
-        folder: &TrainingFolder,
+        folder: TrainingFolder,
         origin: Origin,
         encoded: &Encoded,
         world: &World,

@@ -232,11 +232,12 @@ fn what_is_wrong_with_examples_and_numbers_is_said() {
 
     fs::write(&data, good).unwrap();
     for (more, code, said) in [
-        (["--epochs", "0"], 2, "epochs must be 1 or more"),
+        (["--epochs", "0"], 2, "--epochs must be 1 to"),
+        (["--batch", "0"], 2, "--batch must be 1 to"),
         (
             ["--learning-rate", "-1"],
             2,
-            "learning_rate must be above 0",
+            "--learning-rate must be above 0",
         ),
         (["--lora-targets", "q_proj,x"], 2, "\"x\" is none of"),
         (["--max-tokens", "3"], 1, "raise --max-tokens"),
