@@ -47,16 +47,6 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
     },
-    /// An example that the base can't read.
-    #[error("{path}:{line}: {source}")]
-    Encode {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// What the template or the tokenizer said.
-        source: Box<StudentError>,
-    },
     /// No example is short enough.
     #[error("all examples of {path} have more than {max_tokens} tokens; raise --max-tokens")]
     AllTooLong {
