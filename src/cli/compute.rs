@@ -26,8 +26,18 @@ pub struct Compute {
 }
 
 impl Compute {
-    /// The device, made ready.
+    /// The device, made ready; says why it is not a GPU where one would have been taken.
     pub fn open(&self) -> Result<Device, CliError> {
+        self.use_threads()?;
+        let opened = self.device.find()?;
+        if let Some(why) = &opened.no_cuda {
+            eprintln!("runs on the CPU, since CUDA can't be used: {why}");
+        }
+        Ok(opened.device)
+    }
+
+    /// Takes as many threads as were asked for.
+    pub fn use_threads(&self) -> Result<(), CliError> {
         if let Some(threads) = self.threads {
             if !(1..=1024).contains(&threads) {
                 return Err(CliError::Usage("--threads must be 1 to 1024".to_owned()));
@@ -37,9 +47,7 @@ impl Compute {
                 .build_global()
                 .map_err(|error| CliError::failure(error.to_string()))?;
         }
-        self.device
-            .open()
-            .map_err(|error| CliError::failure(error.to_string()))
+        Ok(())
     }
 }
 

@@ -10,9 +10,11 @@ use serde_json::{Value as Json, json};
 use super::compute::Compute;
 use super::error::CliError;
 use crate::base::world::{self, World};
+use crate::sandbox::confine::strength;
 use crate::sandbox::sqlite_source;
 use crate::student::base::Base;
 use crate::student::config::Config;
+use crate::student::device::{DeviceChoice, Opened};
 use crate::train::memory::Estimate;
 use crate::train::recipe::Recipe;
 
@@ -39,8 +41,13 @@ impl Doctor {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, CliError> {
         let world = World::system();
-        let opened = self.compute.open();
-        let device = opened.as_ref().ok().cloned().unwrap_or(Device::Cpu);
+        self.compute.use_threads()?;
+        let choice = self.compute.device;
+        let opened = choice.find().unwrap_or_else(|error| Opened {
+            device: Device::Cpu,
+            no_cuda: Some(error.to_string()),
+        });
+        let device = opened.device;
         let memory = device_memory(&device);
         let mut facts = vec![
             ("antiks", json!(env!("CARGO_PKG_VERSION"))),
@@ -49,12 +56,10 @@ impl Doctor {
             ("memory", json!(world::memory_bytes().map(said))),
             ("sandbox", json!(sandbox_layers())),
             ("sqlite", json!(sqlite_source())),
-            ("device", json!(device_name(&device))),
+            ("device", json!(device_name(&device, choice))),
+            ("why no CUDA", json!(opened.no_cuda)),
             ("device memory", json!(memory.map(said))),
         ];
-        if let Err(error) = &opened {
-            facts.push(("device asked for", json!(message(error))));
-        }
         if let Some(name) = &self.base {
             facts.extend(look_at(name, &device, memory)?);
         }
@@ -140,18 +145,8 @@ fn said((all, free): (u64, u64)) -> String {
     )
 }
 
-fn message(error: &CliError) -> String {
-    match error {
-        CliError::Usage(message) | CliError::Failure { message, .. } => message.clone(),
-        CliError::BrokenPipe => String::new(),
-    }
-}
-
-fn sandbox_layers() -> &'static str {
-    match cfg!(target_os = "linux") {
-        true => "process limits, Landlock, seccomp, SQLite's limits and authorizer",
-        false => "SQLite's limits and authorizer; Landlock and seccomp are Linux's",
-    }
+fn sandbox_layers() -> String {
+    format!("{}, SQLite's limits and authorizer", strength())
 }
 
 /// Memory of the device in bytes: all of it, and what is free.
@@ -172,17 +167,18 @@ fn device_memory(_: &Device) -> Option<(u64, u64)> {
 }
 
 #[cfg(feature = "cuda")]
-fn device_name(device: &Device) -> String {
+fn device_name(device: &Device, choice: DeviceChoice) -> String {
     match crate::ops::cuda::card(device) {
         Ok(card) if device.is_cuda() => {
             let (major, minor) = card.capability;
             format!("cuda: {}, compute capability {major}.{minor}", card.name)
         }
-        _ => "cpu (this binary has CUDA, and finds no device)".to_owned(),
+        _ if choice == DeviceChoice::Cpu => "cpu (as asked for)".to_owned(),
+        _ => "cpu (this binary has CUDA, and can't use it here)".to_owned(),
     }
 }
 
 #[cfg(not(feature = "cuda"))]
-fn device_name(_: &Device) -> String {
+fn device_name(_: &Device, _: DeviceChoice) -> String {
     "cpu (this binary was built without CUDA)".to_owned()
 }

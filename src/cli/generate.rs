@@ -1,13 +1,12 @@
 //! `antiks generate`: what a student answers to prompts.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::compute::{self, Compute};
 use super::error::CliError;
@@ -19,6 +18,7 @@ use crate::student::error::StudentError;
 use crate::student::message::Message;
 use crate::student::model::Model;
 use crate::student::prompt::Prompts;
+use crate::train::data;
 
 /// Let a student answer prompts.
 ///
@@ -67,9 +67,7 @@ pub struct Generate {
     json: bool,
 }
 
-/// A line of --file.
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// What is asked.
 enum Line {
     Prompt { prompt: String },
     Chat { messages: Vec<Message> },
@@ -82,7 +80,7 @@ impl Generate {
         let settings = self.settings()?;
         let base = Base::find(&self.base, &world, compute::on_download())?;
         let config = base.config()?;
-        let prompts = Prompts::of(&base, &config, world.now_us())?;
+        let prompts = Prompts::of(&base, &config)?;
         let asked = self.prompts()?;
         let encoded = asked.iter().map(|line| self.encode(line, &prompts));
         let encoded = encoded.collect::<Result<Vec<_>, _>>()?;
@@ -106,7 +104,8 @@ impl Generate {
             return stream(&model, &encoded, &settings, &prompts);
         }
         let template = "{bar:30} {pos} tokens  {msg}";
-        let bar = compute::progress_bar((encoded.len() * self.max_new_tokens) as u64, template);
+        let most_tokens = encoded.len().saturating_mul(self.max_new_tokens);
+        let bar = compute::progress_bar(most_tokens as u64, template);
         let watch = Stopwatch::start();
         let answers = generate(&model, &encoded, &settings, &mut |_, _| bar.inc(1))?;
         bar.finish_and_clear();
@@ -214,42 +213,85 @@ fn stream(
     generate(model, encoded, settings, &mut |_, token| {
         let shown = match text.push(token) {
             Ok(Some(more)) => {
-                print!("{more}");
-                io::stdout().flush().map_err(CliError::from)
+                let mut out = io::stdout().lock();
+                let shown = write!(out, "{more}").and_then(|()| out.flush());
+                shown.map_err(CliError::from)
             }
             Ok(None) => Ok(()),
             Err(error) => Err(error.into()),
         };
         failed = failed.take().or(shown.err());
     })?;
-    println!("{}", text.finish()?);
-    failed.map_or(Ok(ExitCode::SUCCESS), Err)
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    writeln!(io::stdout().lock(), "{}", text.finish()?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read_lines(path: &Path) -> Result<Vec<Line>, CliError> {
-    let said = |error: io::Error| CliError::failure(format!("reading {}: {error}", path.display()));
+    let place = path.display();
+    let failed = |error: io::Error| CliError::failure(format!("reading {place}: {error}"));
+    let mut file = data::Lines::new(BufReader::new(File::open(path).map_err(failed)?));
     let mut lines = Vec::new();
-    for (number, line) in BufReader::new(File::open(path).map_err(said)?)
-        .lines()
-        .enumerate()
-    {
-        let line = line.map_err(said)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        lines.push(serde_json::from_str(&line).map_err(|_| {
-            CliError::failure(format!(
-                "{}:{}: a line is {{\"prompt\": \"…\"}} or {{\"messages\": [{{\"role\", \"content\"}}, …]}}",
-                path.display(),
-                number + 1
-            ))
-        })?);
+    while let Some((number, text)) = file.next_line().map_err(failed)? {
+        let line = text.and_then(|text| read_line(&text));
+        lines.push(line.map_err(|why| CliError::failure(format!("{place}:{number}: {why}")))?);
     }
     match lines.is_empty() {
         false => Ok(lines),
-        true => Err(CliError::failure(format!(
-            "{} has no prompts",
-            path.display()
-        ))),
+        true => Err(CliError::failure(format!("{place} has no prompts"))),
+    }
+}
+
+const NEITHER: &str = "it has neither prompt, a text, nor messages, a list of {role, content}";
+
+/// A line of --file.
+fn read_line(text: &str) -> Result<Line, String> {
+    let map = data::object(text)?;
+    if let Some(Json::String(prompt)) = map.get("prompt") {
+        return Ok(Line::Prompt {
+            prompt: prompt.clone(),
+        });
+    }
+    let messages = match map.contains_key("messages") {
+        true => data::turns(&map, "messages", "role", "content")?,
+        false => Vec::new(),
+    };
+    match messages.is_empty() {
+        false => Ok(Line::Chat { messages }),
+        true => Err(NEITHER.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_prompt_or_a_chat_and_what_is_wrong_with_it_is_said() {
+        let asked = |text: &str| match read_line(text) {
+            Ok(Line::Prompt { prompt }) => prompt,
+            Ok(Line::Chat { messages }) => format!("{} turns", messages.len()),
+            Err(why) => why,
+        };
+        for (text, wanted) in [
+            (r#"{"prompt": "q", "messages": 5}"#, "q"),
+            (
+                r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "q"}]}]}"#,
+                "1 turns",
+            ),
+            (r#"{"prompt": "q" "x"}"#, "no JSON: expected"),
+            ("[]", "no JSON object"),
+            (r#"{"prompt": 5}"#, "neither prompt"),
+            (r#"{"messages": []}"#, "neither prompt"),
+            (
+                r#"{"messages": [{"role": "tool", "content": "x"}]}"#,
+                "messages[0].role is \"tool\"",
+            ),
+        ] {
+            let said = asked(text);
+            assert!(said.contains(wanted), "{text}: {said}");
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! `antiks train`: from a base and a file of examples to an adapter.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use candle_core::Device;
 use clap::{Args, ValueEnum};
@@ -10,6 +12,7 @@ use serde_json::json;
 
 use super::compute::{self, Compute};
 use super::error::CliError;
+use crate::base::disk::OsDisk;
 use crate::base::id::ContentHash;
 use crate::base::world::{Stopwatch, World};
 use crate::student::adapter::Adapter;
@@ -18,8 +21,8 @@ use crate::student::device;
 use crate::student::model::Model;
 use crate::student::prompt::Prompts;
 use crate::student::target::Target;
-use crate::train::data::{BadLines, Examples};
-use crate::train::encode::{Encoded, encode};
+use crate::train::data::{BadLines, Examples, Skipped};
+use crate::train::encode::{EncodedExamples, encode};
 use crate::train::folder::{Origin, Receipt, TrainingFolder};
 use crate::train::recipe::{Method, Recipe};
 use crate::train::run::{StepReport, Training};
@@ -123,7 +126,8 @@ pub struct Train {
     /// Where chance comes from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Pass over lines that are no examples instead of refusing the file
+    /// Pass over lines that are no examples, or none for this base, instead of refusing the
+    /// file
     #[arg(long)]
     skip_bad_lines: bool,
     /// Keep a state to go on from after so many seconds
@@ -160,8 +164,8 @@ impl Train {
             device: device::name(&device).to_owned(),
         };
         let folder = match self.resume {
-            true => TrainingFolder::open(&self.out)?,
-            false => TrainingFolder::create(&self.out)?,
+            true => TrainingFolder::open(&self.out, Arc::new(OsDisk))?,
+            false => TrainingFolder::create(&self.out, Arc::new(OsDisk))?,
         };
         let model = Model::load(&base, recipe.adapter(base.name()).as_ref(), &device)?;
         let examples = encoded.examples.clone();
@@ -188,10 +192,13 @@ impl Train {
             );
             return Ok(ExitCode::FAILURE);
         }
-        self.finish(&base, &training, steps, &folder, origin, &encoded, &world)
+        self.finish(&base, &training, steps, folder, origin, &encoded, &world)
     }
 
     fn recipe(&self) -> Result<Recipe, CliError> {
+        if let (MethodName::Full, Some(_)) = (self.method, &self.adapter) {
+            return Err(CliError::Usage("--adapter is for --method lora".to_owned()));
+        }
         let mut targets = std::collections::BTreeSet::new();
         for name in &self.lora_targets {
             targets.insert(Target::named(name).ok_or_else(|| {
@@ -233,23 +240,18 @@ impl Train {
         &self,
         base: &Base,
         recipe: &Recipe,
-    ) -> Result<(Encoded, Option<(Adapter, ContentHash)>), CliError> {
+    ) -> Result<(EncodedExamples, Option<(Adapter, ContentHash)>), CliError> {
         let config = base.config()?;
         let bad_lines = match self.skip_bad_lines {
             true => BadLines::Skip,
             false => BadLines::Refuse,
         };
         let read = Examples::read(&self.data, bad_lines)?;
-        if read.skipped > 0 {
-            eprintln!("{} lines are no examples and are skipped:", read.skipped);
-            for line in &read.first_skipped {
-                eprintln!("  {line}");
-            }
-        }
-        // What a template is told of the time must not differ when the training is resumed.
-        let prompts = Prompts::of(base, &config, 0)?;
-        let longest = recipe.max_tokens.min(config.max_position_embeddings);
-        let encoded = encode(&self.data, &read.examples, &prompts, longest)?;
+        tell_skipped("are no examples", &read.skipped);
+        let prompts = Prompts::of(base, &config)?;
+        let longest = recipe.max_tokens.min(config.max_positions());
+        let encoded = encode(&self.data, &read.examples, &prompts, longest, bad_lines)?;
+        tell_skipped("are no examples for this base", &encoded.skipped);
         if encoded.too_long > 0 {
             let count = encoded.too_long;
             eprintln!("{count} examples have more than {longest} tokens and are left out");
@@ -265,7 +267,7 @@ impl Train {
         Ok((encoded, parent))
     }
 
-    fn tell(&self, encoded: &Encoded, training: &Training, device: &Device) {
+    fn tell(&self, encoded: &EncodedExamples, training: &Training, device: &Device) {
         let tokens: usize = encoded.examples.iter().map(|it| it.tokens.len()).sum();
         eprintln!(
             "{} examples of {} tokens on average, {} steps, {} parameters on {}",
@@ -292,18 +294,17 @@ impl Train {
         let mut tokens = 0;
         while let Some(report) = training.step()? {
             tokens += report.tokens;
-            self.show(
-                &bar,
-                &report,
-                tokens as f64 / started.elapsed().as_secs_f64(),
-            )?;
+            let speed = tokens as f64 / started.elapsed().as_secs_f64();
+            let shown = self.show(&bar, &report, speed);
             steps.push(report);
             let is_last = steps.len() == training.steps();
             let stopped = compute::is_interrupted() && !is_last;
-            if stopped || is_last || saved.elapsed().as_secs() >= self.save_seconds {
+            let is_time = saved.elapsed().as_secs() >= self.save_seconds;
+            if shown.is_err() || stopped || is_last || is_time {
                 folder.save(origin, training.state(), steps)?;
                 saved = Stopwatch::start();
             }
+            shown?;
             if stopped {
                 bar.abandon();
                 return Ok(false);
@@ -313,11 +314,12 @@ impl Train {
         Ok(true)
     }
 
-    fn show(&self, bar: &ProgressBar, step: &StepReport, speed: f64) -> Result<(), CliError> {
+    fn show(&self, bar: &ProgressBar, step: &StepReport, speed: f64) -> io::Result<()> {
         bar.set_message(format!("loss {:.4}  {speed:.0} tokens/s", step.loss));
         bar.set_position(step.step as u64);
         if self.json {
-            println!("{}", json!({ "step": step, "tokens_per_s": speed }));
+            let line = json!({ "step": step, "tokens_per_s": speed });
+            writeln!(io::stdout().lock(), "{line}")?;
         }
         Ok(())
     }
@@ -328,20 +330,20 @@ impl Train {
         base: &Base,
         training: &Training,
         steps: Vec<StepReport>,
-        folder: &TrainingFolder,
+        folder: TrainingFolder,
         origin: Origin,
-        encoded: &Encoded,
+        encoded: &EncodedExamples,
         world: &World,
     ) -> Result<ExitCode, CliError> {
         let config = base.config()?;
-        let hash = match training.adapter() {
-            Ok(adapter) => {
-                let bytes = adapter.to_bytes(&config)?;
+        let hash = match training.layout().is_lora() {
+            true => {
+                let bytes = training.adapter()?.to_bytes(&config)?;
                 folder.write("adapter_model.safetensors", &bytes.weights)?;
                 folder.write("adapter_config.json", &bytes.config)?;
                 ContentHash::of(&bytes.weights)
             }
-            Err(_) => {
+            false => {
                 let weights = training.model().to_safetensors()?;
                 folder.write("model.safetensors", &weights)?;
                 for (name, bytes) in base
@@ -366,21 +368,29 @@ impl Train {
             weights: hash,
             steps,
         })?;
-        let out = self.out.display();
-        match self.json {
-            true => println!(
-                "{}",
-                json!({
-                    "done": true, "out": self.out, "weights": hash,
-                    "loss_first": first, "loss_last": last,
-                })
-            ),
-            false => println!(
-                "{out}: loss {:.4} at first, {:.4} at last; weights {hash}",
+        let line = match self.json {
+            true => json!({
+                "done": true, "out": self.out, "weights": hash,
+                "loss_first": first, "loss_last": last,
+            })
+            .to_string(),
+            false => format!(
+                "{}: loss {:.4} at first, {:.4} at last; weights {hash}",
+                self.out.display(),
                 first.unwrap_or(f64::NAN),
                 last.unwrap_or(f64::NAN),
             ),
-        }
+        };
+        writeln!(io::stdout().lock(), "{line}")?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn tell_skipped(what: &str, skipped: &Skipped) {
+    if skipped.count > 0 {
+        eprintln!("{} lines {what} and are skipped:", skipped.count);
+    }
+    for line in &skipped.first {
+        eprintln!("  {line}");
     }
 }

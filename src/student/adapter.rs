@@ -9,15 +9,13 @@
 //! of the model, and no other; the same adapter has the same bytes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::adapter_config::AdapterConfig;
 use super::config::Config;
 use super::contents::Contents;
-use super::error::{StudentError, writing};
+use super::error::StudentError;
 use super::target::Target;
 use super::weights::{Weights, write_f32};
 
@@ -53,21 +51,6 @@ pub struct AdapterBytes {
 }
 
 impl Adapter {
-    /// An adapter whose every value is zero, for a model of this shape.
-    pub fn zeros(config: AdapterConfig, model: &Config) -> Self {
-        let mut pairs = BTreeMap::new();
-        for layer in 0..model.num_hidden_layers {
-            for target in &config.targets {
-                let pair = Pair {
-                    a: vec![0.0; config.rank * target.inputs(model)],
-                    b: vec![0.0; target.outputs(model) * config.rank],
-                };
-                pairs.insert((layer, *target), pair);
-            }
-        }
-        Self { config, pairs }
-    }
-
     /// Reads the adapter in a folder, for a model of this shape.
     ///
     /// # Errors
@@ -134,24 +117,6 @@ impl Adapter {
             weights: write_f32(Path::new(WEIGHTS), &tensors)?,
         })
     }
-
-    /// Writes the two files into a folder, which is made if need be and must have
-    /// neither yet.
-    ///
-    /// # Errors
-    /// Those of [`Adapter::to_bytes`], and [`StudentError::Write`].
-    pub fn write(&self, folder: &Path, model: &Config) -> Result<(), StudentError> {
-        let bytes = self.to_bytes(model)?;
-        std::fs::create_dir_all(folder).map_err(writing(folder))?;
-        for (name, bytes) in [(WEIGHTS, &bytes.weights), (CONFIG, &bytes.config)] {
-            let path = folder.join(name);
-            let mut file = File::create_new(&path).map_err(writing(&path))?;
-            file.write_all(bytes)
-                .and_then(|()| file.sync_all())
-                .map_err(writing(&path))?;
-        }
-        Ok(())
-    }
 }
 
 /// Names of the tensors A and B.
@@ -193,15 +158,22 @@ mod tests {
             dropout: 0.0,
             targets: targets.iter().copied().collect(),
         };
-        let mut adapter = Adapter::zeros(config, &model());
         let mut next = 0.0;
-        for pair in adapter.pairs.values_mut() {
-            for value in pair.a.iter_mut().chain(&mut pair.b) {
+        let mut matrix = |[rows, columns]: [usize; 2]| {
+            let counted = std::iter::repeat_with(|| {
                 next += 0.5;
-                *value = next;
+                next
+            });
+            counted.take(rows * columns).collect()
+        };
+        let mut pairs = BTreeMap::new();
+        for layer in 0..model().num_hidden_layers {
+            for target in &config.targets {
+                let [a, b] = shapes(*target, config.rank, &model()).map(&mut matrix);
+                pairs.insert((layer, *target), Pair { a, b });
             }
         }
-        adapter
+        Adapter { config, pairs }
     }
 
     fn read(bytes: &AdapterBytes) -> Result<Adapter, StudentError> {
@@ -212,15 +184,8 @@ mod tests {
     #[test]
     fn an_adapter_survives_its_files() {
         let adapter = adapter(&Target::ALL);
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("new");
-        adapter.write(&inner, &model()).unwrap();
-        assert_eq!(Adapter::read(&inner, &model()).unwrap(), adapter);
-        assert!(
-            adapter.write(&inner, &model()).is_err(),
-            "nothing is overwritten"
-        );
         let bytes = adapter.to_bytes(&model()).unwrap();
+        assert_eq!(read(&bytes).unwrap(), adapter);
         assert_eq!(read(&bytes).unwrap().to_bytes(&model()).unwrap(), bytes);
     }
 

@@ -57,6 +57,11 @@ impl AdapterConfig {
         self.alpha / self.rank as f64
     }
 
+    /// Whether adapters of the two have the same matrices, and add them alike.
+    pub fn same_shape(&self, other: &Self) -> bool {
+        (self.rank, self.alpha, &self.targets) == (other.rank, other.alpha, &other.targets)
+    }
+
     /// The configuration that the bytes of an `adapter_config.json` hold.
     ///
     /// # Errors

@@ -51,8 +51,9 @@ pub struct Base {
 
 impl Base {
     /// Finds a base by what a user calls it: a folder, or an id on the Hugging Face hub
-    /// (`owner/name`, or `owner/name@revision`). What the hub's cache has whole is used
-    /// as it is; otherwise it is fetched, which `progress` is told of.
+    /// (`owner/name`, or `owner/name@revision`). If the hub's cache has the files that a
+    /// base needs, they are used as they are; otherwise all are fetched that are not there,
+    /// which `progress` is told of.
     ///
     /// # Errors
     /// [`StudentError::NoSuchBase`] for a name that is neither, and the errors of
@@ -335,7 +336,8 @@ mod tests {
         let base = Base::open(folder.path()).unwrap();
         let config = base.config().unwrap();
         assert_eq!(base.eos_ids(&config).unwrap(), [2]);
-        assert_eq!(base.tokenizer(&config).unwrap().id("b"), Some(3));
+        let tokenizer = base.tokenizer(&config).unwrap();
+        assert_eq!(tokenizer.encode("b", false).unwrap(), [3]);
         assert!(base.chat_template().unwrap().is_none());
         assert_eq!(base.weights().unwrap().names().collect::<Vec<_>>(), ["w"]);
 

@@ -11,7 +11,6 @@ pub struct Cache {
     /// For each layer: (slots, key heads, positions, dim).
     keys: Vec<Tensor>,
     values: Vec<Tensor>,
-    len_tokens: usize,
 }
 
 impl Cache {
@@ -23,13 +22,7 @@ impl Cache {
         Ok(Self {
             keys: model.layers.iter().map(zeros).collect::<Result<_>>()?,
             values: model.layers.iter().map(zeros).collect::<Result<_>>()?,
-            len_tokens,
         })
-    }
-
-    /// The longest text in tokens.
-    pub fn len_tokens(&self) -> usize {
-        self.len_tokens
     }
 
     /// Keeps the keys (already turned) and values of a layer's `qkv` for later.

@@ -307,6 +307,8 @@ mod tests {
             "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
             "{{ ('x' * 60000).replace('x', 'y' * 60000) }}",
             "{{ messages | tojson(indent=9999999999) }}{{ 1 / 0 }}",
+            "{% set ns = namespace(l=[1]) %}{% for a in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l | tojson }}",
+            "{% set ns = namespace(l=['x' * 9999]) %}{% for a in range(16) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l | tojson }}",
             "{{ open('/etc/passwd') }}",
             "{% include 'chat_template' %}",
         ] {

@@ -16,6 +16,8 @@ const MAX_HEAD_WIDTH: usize = 1024;
 const MAX_LAYERS: usize = 1024;
 const MAX_VOCAB: usize = 1 << 22;
 const MAX_POSITIONS: usize = 1 << 26;
+/// Tables of turns are not made for more positions than this.
+const MAX_TABLE_POSITIONS: usize = 1 << 15;
 /// transformers' rotary base where a file gives none.
 const ROPE_THETA: f64 = 10_000.0;
 
@@ -49,8 +51,6 @@ pub struct Config {
     pub tie_word_embeddings: bool,
     /// Positions that the model was made for.
     pub max_position_embeddings: usize,
-    /// Ids that begin a text (`bos_token_id`); may be none.
-    pub bos_ids: Vec<u32>,
     /// Ids that end one (`eos_token_id`); may be none.
     pub eos_ids: Vec<u32>,
 }
@@ -89,7 +89,6 @@ impl Config {
             sliding_window: window(&keys, mistral)?,
             tie_word_embeddings: keys.flag("tie_word_embeddings")?,
             max_position_embeddings: keys.count("max_position_embeddings", MAX_POSITIONS)?,
-            bos_ids: keys.token_ids("bos_token_id", vocab)?,
             eos_ids: keys.token_ids("eos_token_id", vocab)?,
         };
         if config.query_width() > MAX_WIDTH {
@@ -107,6 +106,11 @@ impl Config {
     /// Width of all keys of a token; that of its values is the same.
     pub const fn key_value_width(&self) -> usize {
         self.num_key_value_heads * self.head_dim
+    }
+
+    /// The longest sequence in tokens.
+    pub fn max_positions(&self) -> usize {
+        self.max_position_embeddings.min(MAX_TABLE_POSITIONS)
     }
 
     /// How many parameters the model has.
@@ -282,10 +286,7 @@ mod tests {
         );
         assert_eq!(config.rope_theta, 1e6);
         assert_eq!(config.sliding_window, None);
-        assert_eq!(
-            (config.bos_ids.clone(), config.eos_ids.clone()),
-            (vec![1], vec![2])
-        );
+        assert_eq!(config.eos_ids, [2]);
         assert_eq!(config.parameters(), 7_241_732_096);
     }
 
@@ -329,9 +330,7 @@ mod tests {
     fn several_ids_may_end_a_text() {
         let mut config = mistral();
         config["eos_token_id"] = json!([2, 7]);
-        config["bos_token_id"] = Value::Null;
-        let config = parse(&config).unwrap();
-        assert_eq!((config.bos_ids, config.eos_ids), (vec![], vec![2, 7]));
+        assert_eq!(parse(&config).unwrap().eos_ids, [2, 7]);
     }
 
     #[test]

@@ -137,7 +137,9 @@ impl<'a> Group<'a> {
             .map(|number| prompts[*number].len())
             .collect();
         let longest = lens.iter().max().copied().unwrap_or(0);
-        let len_tokens = (longest + settings.max_new_tokens).min(model.max_positions());
+        let len_tokens = longest
+            .saturating_add(settings.max_new_tokens)
+            .min(model.max_positions());
         let cache = Cache::new(model, numbers.len(), len_tokens)?;
         let device = model.device();
         let sequences = Sequences::new(&lens, device)?;

@@ -17,18 +17,38 @@ pub enum DeviceChoice {
     Cuda,
 }
 
+/// A device that is ready.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The device.
+    pub device: Device,
+    /// Why it is the CPU, where CUDA would have been taken.
+    pub no_cuda: Option<String>,
+}
+
 impl DeviceChoice {
     /// The device, made ready.
     ///
     /// # Errors
     /// CUDA was asked for and there is none; the message says what is missing.
     pub fn open(self) -> candle_core::Result<Device> {
-        match self {
-            Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda => cuda(),
-            Self::Auto if cfg!(feature = "cuda") => cuda().or(Ok(Device::Cpu)),
-            Self::Auto => Ok(Device::Cpu),
-        }
+        Ok(self.find()?.device)
+    }
+
+    /// The device, made ready, and why CUDA was not to be had.
+    ///
+    /// # Errors
+    /// Those of [`DeviceChoice::open`].
+    pub fn find(self) -> candle_core::Result<Opened> {
+        let (device, no_cuda) = match self {
+            Self::Cuda => (cuda()?, None),
+            Self::Auto if cfg!(feature = "cuda") => match cuda() {
+                Ok(device) => (device, None),
+                Err(error) => (Device::Cpu, Some(error.to_string())),
+            },
+            Self::Auto | Self::Cpu => (Device::Cpu, None),
+        };
+        Ok(Opened { device, no_cuda })
     }
 }
 

@@ -56,14 +56,6 @@ pub enum StudentError {
         /// What the file system said.
         source: io::Error,
     },
-    /// The file system refused to write.
-    #[error("writing {path}: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the file system said.
-        source: io::Error,
-    },
     /// A file is larger than one of its kind may be.
     #[error("{path} has {len_bytes} bytes, more than the {max_bytes} that such a file may have")]
     TooLarge {
@@ -189,12 +181,6 @@ pub enum StudentError {
 pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> StudentError {
     let path = path.to_owned();
     move |source| StudentError::Read { path, source }
-}
-
-/// For `map_err` on writes of `path`.
-pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> StudentError {
-    let path = path.to_owned();
-    move |source| StudentError::Write { path, source }
 }
 
 /// For `map_err` on JSON of `path`.

@@ -5,16 +5,12 @@ use std::path::Path;
 use super::error::StudentError;
 use super::keys::Keys;
 
-const MAX_TOKENS: usize = 1 << 26;
-
-/// What `generation_config.json` says of what antiks uses. Sampling is the caller's
-/// choice, so temperatures and the like are not read.
+/// What `generation_config.json` says of what antiks uses. Sampling and lengths are the
+/// caller's choice, so they are not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generation {
     /// Ids that end an answer; empty if the file names none.
     pub eos_ids: Vec<u32>,
-    /// Most tokens of an answer.
-    pub max_new_tokens: Option<usize>,
 }
 
 impl Generation {
@@ -26,7 +22,6 @@ impl Generation {
         let keys = Keys::parse(path, bytes)?;
         Ok(Self {
             eos_ids: keys.token_ids("eos_token_id", vocab)?,
-            max_new_tokens: keys.count_if_any("max_new_tokens", MAX_TOKENS)?,
         })
     }
 }
@@ -43,11 +38,7 @@ mod tests {
     fn ids_are_one_or_several() {
         assert_eq!(parse(r#"{"eos_token_id": 2}"#).unwrap().eos_ids, [2]);
         let several = parse(r#"{"eos_token_id": [2, 9], "max_new_tokens": 5, "top_p": 1}"#);
-        let several = several.unwrap();
-        assert_eq!(
-            (several.eos_ids, several.max_new_tokens),
-            (vec![2, 9], Some(5))
-        );
+        assert_eq!(several.unwrap().eos_ids, [2, 9]);
         assert_eq!(parse("{}").unwrap(), Generation::default());
         assert!(parse(r#"{"eos_token_id": 100}"#).is_err());
     }

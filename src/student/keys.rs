@@ -37,7 +37,7 @@ impl Keys {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
-    /// The object under `key`, with keys named `key.inner` in errors.
+    /// The object under `key`, unless it is null or not there.
     ///
     /// # Errors
     /// [`StudentError::Key`] if something else stands there.

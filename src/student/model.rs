@@ -144,7 +144,7 @@ impl Model {
             layers.push(Layer::build(layer, &config, lora, source)?);
         }
         let norm = source.vector("model.norm.weight", hidden)?;
-        let positions = config.max_position_embeddings.min(MAX_POSITIONS);
+        let positions = config.max_positions();
         let rope = Rope::new(config.head_dim, config.rope_theta, positions, device)?;
         Ok(Self {
             lora: lora.cloned(),
@@ -159,14 +159,8 @@ impl Model {
 
     /// Puts an adapter's weights in place; the model must have room for its shape.
     pub fn set_adapter(&self, adapter: &Adapter) -> Result<()> {
-        if self.lora.as_ref().is_none_or(|lora| {
-            (lora.rank, lora.alpha, &lora.targets)
-                != (
-                    adapter.config.rank,
-                    adapter.config.alpha,
-                    &adapter.config.targets,
-                )
-        }) {
+        let room = self.lora.as_ref();
+        if !room.is_some_and(|lora| lora.same_shape(&adapter.config)) {
             candle_core::bail!("the adapter has another shape than the model has room for")
         }
         for (number, layer) in self.layers.iter().enumerate() {
@@ -202,7 +196,7 @@ impl Model {
 
     /// The longest sequence in tokens.
     pub fn max_positions(&self) -> usize {
-        self.rope.table().dims()[0]
+        self.config.max_positions()
     }
 
     /// The residual stream (rows, hidden) after all layers, before the last norm.
@@ -252,9 +246,6 @@ impl Model {
         self.logits(&x)
     }
 }
-
-/// Tables of turns are not made for more positions than this.
-const MAX_POSITIONS: usize = 1 << 15;
 
 impl Layer {
     fn build(

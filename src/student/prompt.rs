@@ -1,7 +1,8 @@
 //! What a student reads: chats and texts as ids, and examples to learn from.
 //!
 //! **Invariant.** The ids in front of an example's completion are those that the student
-//! is prompted with later: it learns to go on from exactly what it will see.
+//! is prompted with later: it learns to go on from exactly what it will see. So the time
+//! that templates are told is always the same one.
 
 use super::base::Base;
 use super::chat_template::ChatTemplate;
@@ -10,9 +11,13 @@ use super::error::StudentError;
 use super::message::{Message, Role};
 use super::tokenizer::Tokenizer;
 
+/// The time that templates are told, in microseconds since 1970: the first moment of 2026,
+/// UTC.
+const TOLD_US: i64 = 1_767_225_600_000_000;
+
 /// Ids to learn from: the first `prompt_len` are given, the others are to be learned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoded {
+pub struct ExampleIds {
     /// Ids of the prompt and then of the completion, which ends with an id that ends
     /// answers if the base has one.
     pub ids: Vec<u32>,
@@ -26,23 +31,15 @@ pub struct Prompts {
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     eos_ids: Vec<u32>,
-    now_us: i64,
 }
 
 impl Prompts {
-    /// Of these parts. `now_us` (microseconds since 1970, UTC) is the time that templates
-    /// are told; whatever shall repeat fixes it.
-    pub fn new(
-        tokenizer: Tokenizer,
-        template: Option<ChatTemplate>,
-        eos_ids: Vec<u32>,
-        now_us: i64,
-    ) -> Self {
+    /// Of these parts.
+    pub fn new(tokenizer: Tokenizer, template: Option<ChatTemplate>, eos_ids: Vec<u32>) -> Self {
         Self {
             tokenizer,
             template,
             eos_ids,
-            now_us,
         }
     }
 
@@ -50,12 +47,11 @@ impl Prompts {
     ///
     /// # Errors
     /// Those of [`Base::tokenizer`], [`Base::chat_template`] and [`Base::eos_ids`].
-    pub fn of(base: &Base, config: &Config, now_us: i64) -> Result<Self, StudentError> {
+    pub fn of(base: &Base, config: &Config) -> Result<Self, StudentError> {
         Ok(Self::new(
             base.tokenizer(config)?,
             base.chat_template()?,
             base.eos_ids(config)?,
-            now_us,
         ))
     }
 
@@ -80,7 +76,7 @@ impl Prompts {
     /// [`StudentError::NoTemplate`] if the base has none, and those of
     /// [`ChatTemplate::render`] and [`Tokenizer::encode`].
     pub fn chat(&self, messages: &[Message]) -> Result<Vec<u32>, StudentError> {
-        let text = self.template()?.render(messages, true, self.now_us)?;
+        let text = self.template()?.render(messages, true, TOLD_US)?;
         self.tokenizer.encode(&text, false)
     }
 
@@ -106,7 +102,7 @@ impl Prompts {
     /// [`StudentError::NotTrainable`] if the chat doesn't end with the assistant, or the
     /// template renders it as something else than its beginning and then the answer;
     /// [`StudentError::Boundary`] if tokens span the two; and those of [`Prompts::chat`].
-    pub fn chat_example(&self, messages: &[Message]) -> Result<Encoded, StudentError> {
+    pub fn chat_example(&self, messages: &[Message]) -> Result<ExampleIds, StudentError> {
         let template = self.template()?;
         let untrainable = |what: &str| StudentError::NotTrainable {
             path: template.path().to_owned(),
@@ -116,8 +112,8 @@ impl Prompts {
             Some((last, asked)) if last.role == Role::Assistant => asked,
             _ => return Err(untrainable("the chat doesn't end with an answer")),
         };
-        let prompt = template.render(asked, true, self.now_us)?;
-        let whole = template.render(messages, false, self.now_us)?;
+        let prompt = template.render(asked, true, TOLD_US)?;
+        let whole = template.render(messages, false, TOLD_US)?;
         if !whole.starts_with(&prompt) {
             let what = "a chat with its answer does not begin with the prompt for that answer";
             return Err(untrainable(what));
@@ -132,7 +128,7 @@ impl Prompts {
     /// # Errors
     /// [`StudentError::Boundary`] if tokens span the two, and those of
     /// [`Tokenizer::encode`].
-    pub fn text_example(&self, prompt: &str, completion: &str) -> Result<Encoded, StudentError> {
+    pub fn text_example(&self, prompt: &str, completion: &str) -> Result<ExampleIds, StudentError> {
         let given = self.text(prompt)?;
         let all = self.text(&format!("{prompt}{completion}"))?;
         self.joined(given, all, completion)
@@ -146,7 +142,7 @@ impl Prompts {
         given: Vec<u32>,
         all: Vec<u32>,
         completion: &str,
-    ) -> Result<Encoded, StudentError> {
+    ) -> Result<ExampleIds, StudentError> {
         let prompt_len = given.len();
         let mut ids = all;
         if !ids.starts_with(&given) {
@@ -160,7 +156,7 @@ impl Prompts {
         }
         self.end_answer(&mut ids, prompt_len);
         match ids.len() > prompt_len {
-            true => Ok(Encoded { ids, prompt_len }),
+            true => Ok(ExampleIds { ids, prompt_len }),
             false => Err(boundary("the completion has no tokens")),
         }
     }
@@ -243,11 +239,11 @@ mod tests {
             let path = Path::new("chat_template.jinja");
             ChatTemplate::new(path, source.to_owned(), BTreeMap::from(special)).unwrap()
         });
-        Prompts::new(tokenizer(closed), template, vec![1], 0)
+        Prompts::new(tokenizer(closed), template, vec![1])
     }
 
     /// The prompt and the completion as text.
-    fn split(prompts: &Prompts, example: &Encoded) -> (String, String) {
+    fn split(prompts: &Prompts, example: &ExampleIds) -> (String, String) {
         let (prompt, completion) = example.ids.split_at(example.prompt_len);
         let text = |ids: &[u32]| prompts.tokenizer().decode(ids, false).unwrap();
         (text(prompt), text(completion))
@@ -305,6 +301,20 @@ mod tests {
         let wanted = ("<s>xa".to_owned(), "by</s>".to_owned());
         assert_eq!(split(&prompts, &example), wanted);
         assert!(prompts.tokenizer().encode("ab", false).unwrap().len() == 1);
+    }
+
+    #[test]
+    fn templates_are_told_one_time_when_trained_and_asked() {
+        let dated = format!("{{{{ strftime_now('%F %T') }}}}{MISTRAL}");
+        let prompts = prompts(Some(&dated), false);
+        let example = prompts.chat_example(&chat()).unwrap();
+        assert!(
+            split(&prompts, &example)
+                .0
+                .starts_with("2026-01-01 00:00:00<s>")
+        );
+        let asked = prompts.chat(&chat()[..3]).unwrap();
+        assert_eq!(asked, example.ids[..example.prompt_len]);
     }
 
     #[test]

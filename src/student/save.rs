@@ -20,7 +20,7 @@ impl Model {
         }
         let mut tensors = BTreeMap::new();
         let mut add = |name: String, tensor: &Tensor| {
-            tensors.insert(name, Encoded::new(tensor)?);
+            tensors.insert(name, HostTensor::new(tensor)?);
             Result::Ok(())
         };
         add("model.embed_tokens.weight".to_owned(), &self.embedding)?;
@@ -46,13 +46,13 @@ impl Model {
     }
 }
 
-struct Encoded {
+struct HostTensor {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl Encoded {
+impl HostTensor {
     fn new(tensor: &Tensor) -> Result<Self> {
         let flat = tensor.to_device(&Device::Cpu)?.flatten_all()?;
         let (dtype, bytes) = match tensor.dtype() {

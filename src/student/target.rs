@@ -92,11 +92,6 @@ impl Target {
             Self::Output | Self::Down => config.hidden_size,
         }
     }
-
-    /// Shape of the weight: (outputs, inputs).
-    pub const fn shape(self, config: &Config) -> [usize; 2] {
-        [self.outputs(config), self.inputs(config)]
-    }
 }
 
 impl From<Target> for &'static str {

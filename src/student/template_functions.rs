@@ -4,11 +4,13 @@
 use std::fmt::Write;
 
 use minijinja::value::{Kwargs, ValueKind};
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 /// Values nest this deep at most; a template can build no cycle, but a deep list.
 const MAX_DEPTH: usize = 64;
 const MAX_INDENT: usize = 16;
+/// What a unit of fuel pays for, as in minijinja itself.
+const BYTES_A_UNIT: u64 = 64;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -40,7 +42,7 @@ pub fn raise_exception(message: String) -> Result<String, Error> {
 }
 
 /// `value|tojson(indent=…, ensure_ascii=…, sort_keys=…)`, without escapes for HTML.
-pub fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
+pub fn tojson(state: &State, value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = kwargs.get("indent")?;
     let ensure_ascii: Option<bool> = kwargs.get("ensure_ascii")?;
     let sort_keys: Option<bool> = kwargs.get("sort_keys")?;
@@ -53,6 +55,8 @@ pub fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
         None => (", ".to_owned(), ": ".to_owned()),
     };
     let mut json = Json {
+        consume_fuel: &|units| state.consume_fuel(units),
+        paid_bytes: 0,
         out: String::new(),
         indent: indent.map(|width| width.min(MAX_INDENT)),
         ensure_ascii: ensure_ascii.unwrap_or(false),
@@ -64,7 +68,10 @@ pub fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     Ok(Value::from_safe_string(json.out))
 }
 
-struct Json {
+struct Json<'a> {
+    consume_fuel: &'a dyn Fn(u64) -> Result<(), Error>,
+    /// How much of `out` was paid for.
+    paid_bytes: usize,
     out: String,
     indent: Option<usize>,
     ensure_ascii: bool,
@@ -73,11 +80,12 @@ struct Json {
     key: String,
 }
 
-impl Json {
+impl Json<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(invalid("the value nests too deep for tojson"));
         }
+        self.pay()?;
         match value.kind() {
             ValueKind::None => self.out.push_str("null"),
             ValueKind::Bool => self
@@ -94,6 +102,14 @@ impl Json {
             }
         }
         Ok(())
+    }
+
+    /// Pays for a value, and for what was written since the last. A list may hold another
+    /// twice, and that one a third twice: few steps of a template make endless text.
+    fn pay(&mut self) -> Result<(), Error> {
+        let bytes = (self.out.len() - self.paid_bytes) as u64;
+        self.paid_bytes = self.out.len();
+        (self.consume_fuel)(1 + bytes / BYTES_A_UNIT)
     }
 
     fn number(&mut self, value: &Value) {

@@ -16,7 +16,6 @@ use super::error::StudentError;
 pub struct Tokenizer {
     path: PathBuf,
     inner: tokenizers::Tokenizer,
-    special_ids: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -40,13 +39,9 @@ impl Tokenizer {
                 .into_iter()
                 .map(|(token, id)| (id, token))
                 .max();
-            let added = inner.get_added_tokens_decoder();
-            let special = added.iter().filter(|(_, token)| token.special);
-            let mut special_ids: Vec<u32> = special.map(|(id, _)| *id).collect();
-            special_ids.sort_unstable();
-            Ok((inner, largest, special_ids))
+            Ok((inner, largest))
         };
-        let (inner, largest, special_ids) = guarded(parse).map_err(unusable)?;
+        let (inner, largest) = guarded(parse).map_err(unusable)?;
         match largest {
             None => Err(unusable("it has no tokens".to_owned())),
             Some((id, token)) if id as usize >= vocab_size => Err(unusable(format!(
@@ -56,7 +51,6 @@ impl Tokenizer {
             Some(_) => Ok(Self {
                 path: path.to_owned(),
                 inner,
-                special_ids,
             }),
         }
     }
@@ -97,21 +91,6 @@ impl Tokenizer {
             prefix: String::new(),
             prefix_index: 0,
         }
-    }
-
-    /// The id of a token.
-    pub fn id(&self, token: &str) -> Option<u32> {
-        self.inner.token_to_id(token)
-    }
-
-    /// The token of an id.
-    pub fn token(&self, id: u32) -> Option<String> {
-        self.inner.id_to_token(id)
-    }
-
-    /// Ids of all special tokens, ascending.
-    pub fn special_ids(&self) -> &[u32] {
-        &self.special_ids
     }
 
     fn failed(&self, what: String) -> StudentError {
@@ -232,14 +211,13 @@ mod tests {
     #[test]
     fn text_becomes_ids_and_ids_become_text() {
         let tokenizer = tokenizer();
-        let hi = tokenizer.id("▁hi").unwrap();
+        let hi = tokenizer.inner.token_to_id("▁hi").unwrap();
         assert_eq!(tokenizer.encode("hi", true).unwrap(), [1, hi]);
         assert_eq!(tokenizer.encode("hi hi", false).unwrap(), [hi, hi]);
         // Neither cut to four nor padded to nine, as the file would have it.
         assert_eq!(tokenizer.encode("hi hi hi hi hi", true).unwrap().len(), 6);
         assert!(tokenizer.encode("", false).unwrap().is_empty());
         assert_eq!(tokenizer.encode("<s>hi</s>", false).unwrap(), [1, hi, 2]);
-        assert_eq!(tokenizer.special_ids(), [0, 1, 2]);
         assert_eq!(tokenizer.decode(&[1, hi, hi, 2], true).unwrap(), "hi hi");
         assert_eq!(tokenizer.decode(&[299], false).unwrap(), "");
         let text = "hi 世界 ü\n🎉 hi";
@@ -258,7 +236,8 @@ mod tests {
         // Bytes that are no character, at the end and inside.
         let byte = |byte: u32| 3 + byte;
         cases.push(vec![1, byte(0xe4), byte(0xb8)]);
-        cases.push(vec![1, byte(0xff), tokenizer.id("h").unwrap(), byte(0xe4)]);
+        let h = tokenizer.inner.token_to_id("h").unwrap();
+        cases.push(vec![1, byte(0xff), h, byte(0xe4)]);
         for ids in cases {
             let mut stream = tokenizer.stream(true);
             let mut text = String::new();

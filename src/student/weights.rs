@@ -127,11 +127,6 @@ impl Weights {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Whether there is a tensor of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
     /// The shape of a tensor, if there is one of this name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|entry| entry.shape.as_slice())
@@ -176,28 +171,6 @@ impl Weights {
         shape: &[usize],
         out: &mut [f32],
     ) -> Result<(), StudentError> {
-        self.read(name, shape, out)
-    }
-
-    /// Reads a tensor into `out`, which has its length, rounding to nearest even.
-    ///
-    /// # Errors
-    /// Those of [`Weights::read_rows`].
-    pub fn read_bf16(
-        &self,
-        name: &str,
-        shape: &[usize],
-        out: &mut [bf16],
-    ) -> Result<(), StudentError> {
-        self.read(name, shape, out)
-    }
-
-    fn read<T: Element>(
-        &self,
-        name: &str,
-        shape: &[usize],
-        out: &mut [T],
-    ) -> Result<(), StudentError> {
         let view = self.tensor(name, shape)?;
         let len = view.len();
         if out.len() != len {
@@ -215,8 +188,8 @@ impl Weights {
             })
     }
 
-    /// Reads a matrix row by row into a wider one: row `i` goes to `out[i * stride..]`,
-    /// and what lies between the rows is left as it is. The last row need not be padded.
+    /// Reads a matrix row by row into a wider one, rounding to nearest even if `T` is shorter
+    /// than what is there: row `i` goes to `out[i * stride..]`, and what lies between the rows is left as it is. The last row need not be padded.
     ///
     /// # Errors
     /// Those of [`Weights::tensor`], and [`StudentError::Tensor`] if a value is infinite
@@ -368,7 +341,7 @@ mod tests {
             weights.read_f32("w", &[2, 3], &mut out).unwrap();
             assert_eq!(out, values, "{dtype}");
             let mut out = [bf16::ZERO; 6];
-            weights.read_bf16("w", &[2, 3], &mut out).unwrap();
+            weights.read_rows("w", [2, 3], &mut out, 3).unwrap();
             assert_eq!(out.map(bf16::to_f32), values, "{dtype}");
             let mut out = [9.0_f32; 9];
             weights.read_rows("w", [2, 3], &mut out, 5).unwrap();
@@ -416,9 +389,10 @@ mod tests {
             assert!(error.contains(&place), "{error}");
         }
         // Finite, but not as bf16.
-        let weights = one("F32", &[1], &f32_bytes(&[f32::MAX])).unwrap();
-        assert!(weights.read_f32("w", &[1], &mut [0.0]).is_ok());
-        assert!(weights.read_bf16("w", &[1], &mut [bf16::ZERO]).is_err());
+        let weights = one("F32", &[1, 1], &f32_bytes(&[f32::MAX])).unwrap();
+        assert!(weights.read_f32("w", &[1, 1], &mut [0.0]).is_ok());
+        let rounded = weights.read_rows("w", [1, 1], &mut [bf16::ZERO], 1);
+        assert!(rounded.is_err());
     }
 
     #[test]

@@ -27,7 +27,8 @@ use crate::base::canonical::write_sized;
 use crate::base::id::ContentHash;
 use crate::student::message::Message;
 
-pub use lines::MAX_LINE_BYTES;
+pub use lines::{Lines, MAX_LINE_BYTES};
+pub use shapes::{object, turns};
 
 const TAG: &[u8] = b"antiks.example.v1";
 /// How many bad lines an error names.
@@ -105,15 +106,41 @@ pub enum BadLines {
     Skip,
 }
 
+/// Lines of a file that are no examples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// How many they are.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<BadLine>,
+}
+
+impl Skipped {
+    /// One more.
+    pub fn add(&mut self, bad: BadLine) {
+        self.count += 1;
+        if self.first.len() < NAMED_LINES {
+            self.first.push(bad);
+        }
+    }
+
+    /// The error that names them.
+    pub fn refused(&self, path: &Path) -> TrainError {
+        TrainError::BadLines {
+            path: path.to_owned(),
+            count: self.count,
+            first: self.first.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 /// The examples of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examples {
     /// In the file's order, repetitions included.
     pub examples: Vec<Example>,
-    /// How many lines were no examples and were skipped.
-    pub skipped: u64,
-    /// The first of them.
-    pub first_skipped: Vec<BadLine>,
+    /// Lines that were no examples and were skipped.
+    pub skipped: Skipped,
 }
 
 impl Examples {
@@ -126,31 +153,21 @@ impl Examples {
     pub fn read(path: &Path, bad_lines: BadLines) -> Result<Self, TrainError> {
         let mut read = Self {
             examples: Vec::new(),
-            skipped: 0,
-            first_skipped: Vec::new(),
+            skipped: Skipped::default(),
         };
         for item in Reader::open(path)? {
             match item? {
                 Ok(example) => read.examples.push(example),
-                Err(bad) => {
-                    read.skipped += 1;
-                    if read.first_skipped.len() < NAMED_LINES {
-                        read.first_skipped.push(bad);
-                    }
-                }
+                Err(bad) => read.skipped.add(bad),
             }
         }
-        let path = path.to_owned();
-        if read.skipped > 0 && bad_lines == BadLines::Refuse {
-            let first = read.first_skipped.iter().map(ToString::to_string);
-            return Err(TrainError::BadLines {
-                path,
-                count: read.skipped,
-                first: first.collect(),
-            });
+        if read.skipped.count > 0 && bad_lines == BadLines::Refuse {
+            return Err(read.skipped.refused(path));
         }
         match read.examples.is_empty() {
-            true => Err(TrainError::NoExamples { path }),
+            true => Err(TrainError::NoExamples {
+                path: path.to_owned(),
+            }),
             false => Ok(read),
         }
     }
@@ -160,7 +177,7 @@ impl Examples {
 /// file system.
 pub struct Reader<R> {
     path: PathBuf,
-    lines: lines::Lines<R>,
+    lines: Lines<R>,
     failed: bool,
 }
 
@@ -183,7 +200,7 @@ impl<R: BufRead> Reader<R> {
     pub fn new(path: &Path, input: R) -> Self {
         Self {
             path: path.to_owned(),
-            lines: lines::Lines::new(input),
+            lines: Lines::new(input),
             failed: false,
         }
     }
@@ -292,8 +309,8 @@ mod tests {
         }
         assert!(!error.contains(":9: "), "{error}");
         let read = Examples::read(file.path(), BadLines::Skip).unwrap();
-        assert_eq!((read.examples.len(), read.skipped), (2, 7));
-        assert_eq!((read.examples[1].line, read.first_skipped.len()), (11, 5));
+        assert_eq!((read.examples.len(), read.skipped.count), (2, 7));
+        assert_eq!((read.examples[1].line, read.skipped.first.len()), (11, 5));
     }
 
     #[test]

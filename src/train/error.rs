@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::disk::WriteError;
 use crate::student::error::StudentError;
 
 /// Why a student could not be trained.
@@ -46,16 +47,6 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
     },
-    /// An example that the base can't read.
-    #[error("{path}:{line}: {source}")]
-    Encode {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// What the template or the tokenizer said.
-        source: Box<StudentError>,
-    },
     /// No example is short enough.
     #[error("all examples of {path} have more than {max_tokens} tokens; raise --max-tokens")]
     AllTooLong {
@@ -65,20 +56,29 @@ pub enum TrainError {
         max_tokens: usize,
     },
     /// A number of the recipe with which nothing could be trained.
-    #[error("{name} {what}")]
+    #[error("{flag} {what}")]
     Recipe {
-        /// The number's name.
-        name: &'static str,
+        /// The flag that gives the number.
+        flag: String,
         /// What it must be.
         what: &'static str,
     },
-    /// A file of a training's folder can't be written.
+    /// A file of a training can't be brought to disk.
+    #[error(transparent)]
+    Disk(#[from] WriteError),
+    /// A training's folder can't be changed.
     #[error("writing {path}: {source}")]
     Write {
         /// The file.
         path: PathBuf,
         /// What the file system said.
         source: io::Error,
+    },
+    /// Somebody trains in the folder.
+    #[error("another training runs in {path}; wait for it, or give another folder")]
+    Running {
+        /// The folder.
+        path: PathBuf,
     },
     /// The folder for a new training is not empty.
     #[error("{path} is not empty; give a new folder, or go on with the training in it by --resume")]

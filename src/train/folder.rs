@@ -4,19 +4,24 @@
 //! adapter_config.json, adapter_model.safetensors    the adapter, in PEFT's format (LoRA)
 //! model.safetensors and the base's other files      the model (full training)
 //! training.json                                     how it was made, and every step
-//! state/<step>.safetensors, state/<step>.json       what it goes on from
+//! state/<step>.safetensors, state/<step>.json       what it goes on from, until it has ended
+//! lock                                              held while it runs, until it has ended
 //! ```
 //!
 //! A state's second file holds the hash of the first and is written after it; a state
 //! without it, or with another hash, is not one. The newest good state counts.
 //!
-//! **Invariants.** No file is ever overwritten: a state is written beside the last one,
-//! which is removed when the new one is safe. A training goes on only with the base, the
-//! recipe and the examples that it began with.
+//! **Invariants.**
+//! - A training has ended when `training.json` is there: it is the last file to be written,
+//!   and like every other it has its name only once it is whole and on disk.
+//! - No file is ever overwritten: a state is written beside the last one, which is removed
+//!   when the new one is safe.
+//! - A training goes on only with the base, the recipe and the examples that it began with,
+//!   and in one process at a time.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,14 +29,16 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use super::recipe::Recipe;
+use super::recipe::{self, Recipe};
 use super::run::{State, StepReport};
+use crate::base::disk::{Disk, Linked, WriteOnce};
 use crate::base::id::ContentHash;
 use crate::student::contents::Contents;
 use crate::student::weights::{Weights, write_f32};
 
 const RECEIPT: &str = "training.json";
 const STATES: &str = "state";
+const LOCK: &str = "lock";
 const MAX_RECORD_BYTES: u64 = 1 << 30;
 
 /// What a training's result depends on.
@@ -76,59 +83,71 @@ struct StateRecord {
     steps: Vec<StepReport>,
 }
 
-/// A training's folder.
-#[derive(Clone, Debug)]
-pub struct TrainingFolder(PathBuf);
+/// A training's folder, which is this process's alone.
+pub struct TrainingFolder {
+    path: PathBuf,
+    files: WriteOnce,
+    /// Locked until it is closed.
+    _lock: File,
+}
 
 impl TrainingFolder {
     /// The folder for a new training: it is made, or is empty.
     ///
     /// # Errors
-    /// [`TrainError::Exists`] if a training is or was there, and [`TrainError::Write`].
-    pub fn create(path: &Path) -> Result<Self, TrainError> {
+    /// [`TrainError::Exists`] if anything is there, [`TrainError::Running`] if another
+    /// training has just begun there, [`TrainError::Write`] and [`TrainError::Disk`].
+    pub fn create(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
         fs::create_dir_all(path).map_err(TrainError::writing(path))?;
-        let mut entries = fs::read_dir(path).map_err(TrainError::reading(path))?;
-        match entries.next() {
-            None => Ok(Self(path.to_owned())),
-            Some(_) => Err(TrainError::Exists {
-                path: path.to_owned(),
-            }),
-        }
+        check_empty(path)?;
+        let folder = Self::lock(path, disk)?;
+        // One that another training has used meanwhile is not empty any more.
+        check_empty(path)?;
+        folder.files.settle(path)?;
+        Ok(folder)
     }
 
     /// The folder of a training that was begun.
     ///
     /// # Errors
-    /// [`TrainError::NothingToResume`] if it has ended, or none is there.
-    pub fn open(path: &Path) -> Result<Self, TrainError> {
-        let folder = Self(path.to_owned());
-        let why = match (path.join(RECEIPT).exists(), path.join(STATES).is_dir()) {
-            (false, true) => return Ok(folder),
-            (true, _) => "the training there has ended",
-            (false, false) => "no training was begun there",
-        };
-        Err(TrainError::NothingToResume {
-            path: path.to_owned(),
-            why,
-        })
+    /// [`TrainError::NothingToResume`] if it has ended, or none is there, and
+    /// [`TrainError::Running`] if it runs.
+    pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
+        check_begun(path)?;
+        let folder = Self::lock(path, disk)?;
+        // It may have ended meanwhile.
+        check_begun(path)?;
+        Ok(folder)
     }
 
-    /// Keeps a state, then lets go of those before it.
+    fn lock(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
+        let name = path.join(LOCK);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(&name);
+        let file = file.map_err(TrainError::writing(&name))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                files: WriteOnce::new(disk, path, &path.join(STATES)),
+                _lock: file,
+            }),
+            Err(TryLockError::WouldBlock) => Err(TrainError::Running {
+                path: path.to_owned(),
+            }),
+            Err(TryLockError::Error(error)) => Err(TrainError::writing(&name)(error)),
+        }
+    }
+
+    /// Keeps a state, then lets go of all others.
     ///
     /// # Errors
-    /// [`TrainError::Write`].
+    /// [`TrainError::Write`] and [`TrainError::Disk`].
     pub fn save(
         &self,
         origin: &Origin,
         state: &State,
         steps: &[StepReport],
     ) -> Result<(), TrainError> {
-        let folder = self.0.join(STATES);
-        fs::create_dir_all(&folder).map_err(TrainError::writing(&folder))?;
-        let before = self.states()?;
-        if before.contains(&state.step) {
-            return Ok(());
-        }
         let host = |tensor: &Tensor| tensor.to_device(&Device::Cpu)?.to_vec1::<f32>();
         let vectors = [
             ("first_moment", host(&state.first_moment)?),
@@ -140,23 +159,30 @@ impl TrainingFolder {
             .map(|(name, values)| ((*name).to_owned(), ([1, values.len()], values.as_slice())))
             .collect();
         let [weights, record] = self.state_files(state.step);
-        // A torn state of a run that died here may be in the way.
-        for path in [&weights, &record] {
+        // A state of this step that was not gone on from is a broken one.
+        for path in [&record, &weights] {
             remove(path)?;
         }
         let bytes = write_f32(&weights, &matrices)?;
-        write_new(&weights, &bytes)?;
+        self.write_new(&weights, &bytes)?;
         let written = StateRecord {
             origin: origin.clone(),
             step: state.step,
             blake3: ContentHash::of(&bytes),
             steps: steps.to_vec(),
         };
-        write_new(&record, &to_json(&written))?;
-        sync_folder(&folder)?;
-        for step in before {
-            for path in self.state_files(step).iter().rev() {
-                remove(path)?;
+        self.write_new(&record, &to_json(&record, &written)?)?;
+        self.remove_states_but(&[weights, record])
+    }
+
+    /// Removes what else is among the states, also what dead processes left half done.
+    fn remove_states_but(&self, kept: &[PathBuf]) -> Result<(), TrainError> {
+        let folder = self.path.join(STATES);
+        let entries = fs::read_dir(&folder).map_err(TrainError::reading(&folder))?;
+        for entry in entries {
+            let path = entry.map_err(TrainError::reading(&folder))?.path();
+            if !kept.contains(&path) {
+                remove(&path)?;
             }
         }
         Ok(())
@@ -188,9 +214,12 @@ impl TrainingFolder {
             if ContentHash::of(&bytes) != record.blake3 || record.step != step {
                 continue;
             }
-            if let Some(what) = difference(&record.origin, origin) {
+            let what = difference(&record.origin, origin);
+            if let Some(what) =
+                what.map_err(|error| TrainError::reading(&self.path)(error.into()))?
+            {
                 return Err(TrainError::OtherOrigin {
-                    path: self.0.clone(),
+                    path: self.path.clone(),
                     what,
                 });
             }
@@ -210,7 +239,7 @@ impl TrainingFolder {
             return Ok((state, record.steps));
         }
         Err(TrainError::NothingToResume {
-            path: self.0.clone(),
+            path: self.path.clone(),
             why: "it has no whole state; remove the folder and begin anew",
         })
     }
@@ -218,28 +247,37 @@ impl TrainingFolder {
     /// Writes a file of the result.
     ///
     /// # Errors
-    /// [`TrainError::Write`], also if the file is there.
+    /// [`TrainError::Write`] and [`TrainError::Disk`].
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
-        let path = self.0.join(name);
-        // A run that died while it wrote its result left a part of it.
-        if !self.0.join(RECEIPT).exists() {
-            remove(&path)?;
-        }
-        write_new(&path, bytes)
+        let path = self.path.join(name);
+        // A run that died before it had ended may have left one, of another machine.
+        remove(&path)?;
+        self.write_new(&path, bytes)
     }
 
-    /// Writes the receipt, with which the training has ended.
+    /// Writes the receipt, with which the training has ended: what it could go on from is
+    /// removed.
     ///
     /// # Errors
-    /// [`TrainError::Write`].
-    pub fn finish(&self, receipt: &Receipt) -> Result<(), TrainError> {
-        write_new(&self.0.join(RECEIPT), &to_json(receipt))?;
-        sync_folder(&self.0)
+    /// [`TrainError::Write`] and [`TrainError::Disk`].
+    pub fn finish(self, receipt: &Receipt) -> Result<(), TrainError> {
+        let path = self.path.join(RECEIPT);
+        self.write_new(&path, &to_json(&path, receipt)?)?;
+        let states = self.path.join(STATES);
+        fs::remove_dir_all(&states).map_err(TrainError::writing(&states))?;
+        remove(&self.path.join(LOCK))
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+        match self.files.write(path, bytes)? {
+            Linked::New => Ok(()),
+            Linked::Taken => Err(TrainError::writing(path)(ErrorKind::AlreadyExists.into())),
+        }
     }
 
     /// Steps of which there is a state.
     fn states(&self) -> Result<Vec<usize>, TrainError> {
-        let folder = self.0.join(STATES);
+        let folder = self.path.join(STATES);
         let entries = fs::read_dir(&folder).map_err(TrainError::reading(&folder))?;
         let mut steps = Vec::new();
         for entry in entries {
@@ -251,7 +289,7 @@ impl TrainingFolder {
     }
 
     fn state_files(&self, step: usize) -> [PathBuf; 2] {
-        let folder = self.0.join(STATES);
+        let folder = self.path.join(STATES);
         [
             folder.join(format!("{step}.safetensors")),
             folder.join(format!("{step}.json")),
@@ -259,8 +297,33 @@ impl TrainingFolder {
     }
 }
 
+/// Refuses a folder that holds more than the lock of a training that kept no state.
+fn check_empty(path: &Path) -> Result<(), TrainError> {
+    for entry in fs::read_dir(path).map_err(TrainError::reading(path))? {
+        if entry.map_err(TrainError::reading(path))?.file_name() != LOCK {
+            return Err(TrainError::Exists {
+                path: path.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder without a training that can go on.
+fn check_begun(path: &Path) -> Result<(), TrainError> {
+    let why = match (path.join(RECEIPT).exists(), path.join(STATES).is_dir()) {
+        (false, true) => return Ok(()),
+        (true, _) => "the training there has ended",
+        (false, false) => "no training was begun there",
+    };
+    Err(TrainError::NothingToResume {
+        path: path.to_owned(),
+        why,
+    })
+}
+
 /// What differs between the training that is there and the one that is to go on.
-fn difference(there: &Origin, here: &Origin) -> Option<String> {
+fn difference(there: &Origin, here: &Origin) -> serde_json::Result<Option<String>> {
     let sides = [
         ("the base", there.base != here.base),
         (
@@ -271,31 +334,23 @@ fn difference(there: &Origin, here: &Origin) -> Option<String> {
         ("the device", there.device != here.device),
     ];
     if let Some((name, _)) = sides.into_iter().find(|(_, differs)| *differs) {
-        return Some(format!("{name} is another"));
+        return Ok(Some(format!("{name} is another")));
     }
-    let (there, here) = (json_of(&there.recipe), json_of(&here.recipe));
-    let names = there.as_object()?.keys();
-    let named = names
-        .filter(|name| there[*name] != here[*name])
-        .map(|name| format!("{name} was {} and is {}", there[name], here[name]));
+    let there = serde_json::to_value(&there.recipe)?;
+    let here = serde_json::to_value(&here.recipe)?;
+    let fields = there.as_object().into_iter().flatten();
+    let differing = fields.filter(|(name, was)| here[*name] != **was);
+    let named = differing
+        .map(|(name, was)| format!("{} was {was} and is {}", recipe::flag(name), here[name]));
     let all: Vec<String> = named.collect();
-    (!all.is_empty()).then(|| all.join(", "))
+    Ok((!all.is_empty()).then(|| all.join(", ")))
 }
 
-fn json_of<T: Serialize>(value: &T) -> serde_json::Value {
-    serde_json::to_value(value).unwrap_or_default()
-}
-
-fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+fn to_json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, TrainError> {
+    let json = serde_json::to_vec_pretty(value);
+    let mut bytes = json.map_err(|error| TrainError::writing(path)(error.into()))?;
     bytes.push(b'\n');
-    bytes
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut file = File::create_new(path).map_err(TrainError::writing(path))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(TrainError::writing(path))
+    Ok(bytes)
 }
 
 fn remove(path: &Path) -> Result<(), TrainError> {
@@ -303,9 +358,4 @@ fn remove(path: &Path) -> Result<(), TrainError> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(TrainError::writing(path)(error)),
         _ => Ok(()),
     }
-}
-
-fn sync_folder(path: &Path) -> Result<(), TrainError> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(TrainError::writing(path))
 }

@@ -1,6 +1,6 @@
-//! How much memory a training takes, by counting what is kept.
+//! How much memory the training of an adapter takes, by counting what is kept.
 
-use super::recipe::{Method, Recipe};
+use super::recipe::Recipe;
 use crate::student::config::Config;
 use crate::student::target::Target;
 
@@ -18,15 +18,10 @@ pub struct Estimate {
 impl Estimate {
     /// For micro-batches of `tokens` tokens, with numbers of `number_bytes` bytes.
     pub fn new(config: &Config, recipe: &Recipe, tokens: usize, number_bytes: usize) -> Self {
-        let trained = match recipe.method {
-            Method::Full => config.parameters(),
-            Method::Lora => {
-                let pair = |target: &Target| {
-                    recipe.lora_rank * (target.inputs(config) + target.outputs(config))
-                };
-                config.num_hidden_layers * recipe.lora_targets.iter().map(pair).sum::<usize>()
-            }
-        };
+        let pair =
+            |target: &Target| recipe.lora_rank * (target.inputs(config) + target.outputs(config));
+        let pairs: usize = recipe.lora_targets.iter().map(pair).sum();
+        let trained = config.num_hidden_layers * pairs;
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let attention = 2 * (config.query_width() + config.key_value_width());
         let layer = 4 * hidden + attention + 3 * inner;

@@ -7,7 +7,8 @@
 //!
 //! **Invariants.**
 //! - No gradient of a frozen weight is computed or kept.
-//! - Whatever happens in a training is decided by the model, the recipe and the examples.
+//! - Whatever happens in a training is decided by the model, the recipe, the examples and
+//!   the adapter that it starts from, if it starts from one.
 //! - Nothing here knows of lakes, grades or teachers.
 
 pub mod backward;

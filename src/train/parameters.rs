@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::base::seed::Random;
 use crate::student::adapter::{Adapter, Pair};
+use crate::student::adapter_config::AdapterConfig;
 use crate::student::model::Model;
 use crate::student::target::Target;
 
@@ -203,7 +204,21 @@ impl Layout {
     }
 
     /// The values of an adapter, as a flat vector.
+    ///
+    /// # Errors
+    /// An adapter of another shape: what it lacks would begin as 0, and A and B that are both
+    /// 0 never learn.
     pub fn from_adapter(&self, adapter: &Adapter, model: &Model) -> Result<Tensor> {
+        match &model.lora {
+            None => bail!("a full training starts from no adapter"),
+            Some(lora) if lora.same_shape(&adapter.config) => {}
+            Some(lora) => bail!(
+                "the adapter to start from was made with {} and this training is asked for {}; \
+                 give the adapter's",
+                flags(&adapter.config),
+                flags(lora)
+            ),
+        }
         let mut values = vec![0f32; self.len];
         for ((layer, target), pair) in &adapter.pairs {
             let (a, b) = self.pair_places(model, *layer, *target)?;
@@ -260,4 +275,15 @@ impl Layout {
         }
         bail!("{target} of layer {layer} is not trained")
     }
+}
+
+/// The flags that ask for an adapter of this shape.
+fn flags(config: &AdapterConfig) -> String {
+    let targets: Vec<&str> = config.targets.iter().map(|it| it.name()).collect();
+    format!(
+        "--lora-rank {} --lora-alpha {} --lora-targets {}",
+        config.rank,
+        config.alpha,
+        targets.join(",")
+    )
 }

@@ -9,6 +9,9 @@ use super::schedule::Schedule;
 use crate::student::adapter_config::AdapterConfig;
 use crate::student::target::Target;
 
+/// More passes, or examples at a time, make no sense, and their product must be a number.
+const MAX_COUNT: usize = 1 << 20;
+
 /// What is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,15 +117,24 @@ impl Recipe {
     /// Refuses numbers with which nothing could be trained.
     ///
     /// # Errors
-    /// [`TrainError::Recipe`] that names the number.
+    /// [`TrainError::Recipe`] that names the flag.
     pub fn check(&self) -> Result<(), TrainError> {
         let positive = |number: f64| number.is_finite() && number > 0.0;
         let part = |number: f64| (0.0..1.0).contains(&number);
+        let is_count = |number: usize| (1..=MAX_COUNT).contains(&number);
         let is_lora = self.method == Method::Lora;
         let checks = [
-            ("epochs", self.epochs > 0, "must be 1 or more"),
-            ("micro_batch", self.micro_batch > 0, "must be 1 or more"),
-            ("accumulation", self.accumulation > 0, "must be 1 or more"),
+            ("epochs", is_count(self.epochs), "must be 1 to 1048576"),
+            (
+                "micro_batch",
+                is_count(self.micro_batch),
+                "must be 1 to 1048576",
+            ),
+            (
+                "accumulation",
+                is_count(self.accumulation),
+                "must be 1 to 1048576",
+            ),
             ("max_tokens", self.max_tokens > 1, "must be 2 or more"),
             (
                 "learning_rate",
@@ -151,8 +163,8 @@ impl Recipe {
             ),
             (
                 "weight_decay",
-                self.weight_decay >= 0.0,
-                "must be 0 or more",
+                self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+                "must be 0 or more, and finite",
             ),
             (
                 "max_grad_norm",
@@ -169,9 +181,10 @@ impl Recipe {
                 !is_lora || positive(self.lora_alpha),
                 "must be above 0",
             ),
+            // As it is used: what rounds to 1 would drop everything.
             (
                 "lora_dropout",
-                part(self.lora_dropout),
+                part(f64::from(self.lora_dropout as f32)),
                 "must be from 0 to below 1",
             ),
             (
@@ -182,7 +195,61 @@ impl Recipe {
         ];
         match checks.into_iter().find(|(_, holds, _)| !holds) {
             None => Ok(()),
-            Some((name, _, what)) => Err(TrainError::Recipe { name, what }),
+            Some((field, _, what)) => Err(TrainError::Recipe {
+                flag: flag(field),
+                what,
+            }),
+        }
+    }
+}
+
+/// How a field of a recipe is given on the command line.
+pub fn flag(field: &str) -> String {
+    match field {
+        "micro_batch" => "--batch".to_owned(),
+        // Only a program sets these.
+        "adam_beta1" | "adam_beta2" | "adam_epsilon" => field.to_owned(),
+        field => format!("--{}", field.replace('_', "-")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_make_no_training_are_refused_by_their_flags() {
+        let refused = |change: &dyn Fn(&mut Recipe)| {
+            let mut recipe = Recipe::default();
+            change(&mut recipe);
+            recipe.check().unwrap_err().to_string()
+        };
+        assert!(Recipe::default().check().is_ok());
+        for (said, wanted) in [
+            (refused(&|it| it.epochs = 1 << 40), "--epochs must be 1 to"),
+            (refused(&|it| it.micro_batch = 0), "--batch must be 1 to"),
+            (
+                refused(&|it| it.micro_batch = usize::MAX),
+                "--batch must be 1 to",
+            ),
+            (
+                refused(&|it| it.accumulation = MAX_COUNT + 1),
+                "--accumulation must be 1 to",
+            ),
+            (
+                refused(&|it| it.weight_decay = f64::INFINITY),
+                "--weight-decay must be 0 or more",
+            ),
+            (
+                refused(&|it| it.lora_dropout = 1.0 - 1e-12),
+                "--lora-dropout must be from 0",
+            ),
+            (
+                refused(&|it| it.learning_rate = f64::NAN),
+                "--learning-rate must be above 0",
+            ),
+        ] {
+            assert!(said.contains(wanted), "{said}");
         }
     }
 }

@@ -94,6 +94,8 @@ fn a_training_repeats_and_says_how_it_was_made() {
     assert_eq!(receipt["weights"], hash.as_str());
     assert_eq!(receipt["steps"].as_array().unwrap().len(), 12);
     assert_eq!(receipt["origin"]["recipe"]["seed"], 5);
+    let left = fs::read_dir(folder.path().join("first")).unwrap();
+    assert_eq!(left.count(), 3, "the adapter's two files and the receipt");
 
     let again = antiks(folder.path(), &arguments(&tiny(), "first", &[]));
     assert_eq!(again.code, 1);
@@ -113,19 +115,27 @@ fn a_training_repeats_and_says_how_it_was_made() {
     assert!(step["step"]["loss"].as_f64().unwrap() < losses(0) / 2.0);
 }
 
-/// Starts a training, and ends it by `signal` once it has kept a state of some steps.
-fn stopped(folder: &Path, out: &str, signal: &str) -> (Option<i32>, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_antiks"))
-        .args(arguments(
-            &tiny(),
-            out,
-            &["--save-seconds", "0", "--epochs", "400"],
-        ))
+/// A training of 400 epochs that keeps a state after every step.
+fn long_training(folder: &Path, out: &str, more: &[&str]) -> Command {
+    let long = [&["--save-seconds", "0", "--epochs", "400"], more].concat();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_antiks"));
+    command
+        .args(arguments(&tiny(), out, &long))
         .current_dir(folder)
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Starts a training, and ends it by `signal` once it has kept a state of some steps;
+/// `meanwhile` is called before.
+fn stopped(
+    folder: &Path,
+    out: &str,
+    signal: &str,
+    meanwhile: impl FnOnce(),
+) -> (Option<i32>, String) {
+    let mut child = long_training(folder, out, &[]).spawn().unwrap();
     let state = folder.join(out).join("state");
     let begun = Instant::now();
     let kept = || -> usize {
@@ -142,6 +152,7 @@ fn stopped(folder: &Path, out: &str, signal: &str) -> (Option<i32>, String) {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         std::thread::sleep(Duration::from_millis(2));
     }
+    meanwhile();
     let pid = child.id().to_string();
     assert!(
         Command::new("kill")
@@ -164,7 +175,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bytes() {
     trained(folder.path(), "whole", &more);
     for signal in ["-INT", "-KILL"] {
         let out = signal.trim_start_matches('-');
-        let (code, stderr) = stopped(folder.path(), out, signal);
+        let (code, stderr) = stopped(folder.path(), out, signal, || {});
         if signal == "-INT" {
             assert_eq!(code, Some(1), "{stderr}");
             assert!(stderr.contains("--resume goes on"), "{stderr}");
@@ -175,7 +186,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bytes() {
         );
         assert_eq!(other.code, 1);
         assert!(
-            other.stderr.contains("epochs was 400 and is 3"),
+            other.stderr.contains("--epochs was 400 and is 3"),
             "{}",
             other.stderr
         );
@@ -191,9 +202,72 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn two_at_once_do_not_train_in_one_folder() {
+    let folder = with_examples(12);
+    stopped(folder.path(), "out", "-INT", || {
+        let more = ["--epochs", "400", "--resume"];
+        let ran = antiks(folder.path(), &arguments(&tiny(), "out", &more));
+        assert_eq!(ran.code, 1);
+        assert!(
+            ran.stderr.contains("another training runs in out"),
+            "{}",
+            ran.stderr
+        );
+    });
+}
+
+#[test]
+fn a_training_that_nobody_listens_to_keeps_its_state() {
+    let folder = with_examples(12);
+    // No state is kept in between.
+    let mut command = long_training(folder.path(), "out", &["--json", "--save-seconds", "9999"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut stdout, &mut first).unwrap();
+    assert!(first.contains("tokens_per_s"), "{first}");
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    let states = fs::read_dir(folder.path().join("out/state")).unwrap();
+    let names: Vec<String> = states
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.len() == 2 && !names.contains(&"0.json".to_owned()),
+        "{names:?}"
+    );
+    let more = ["--epochs", "400"];
+    trained(folder.path(), "whole", &more);
+    trained(folder.path(), "out", &[&more[..], &["--resume"]].concat());
+    assert_eq!(
+        weights(folder.path(), "whole"),
+        weights(folder.path(), "out")
+    );
+}
+
+/// A process that writes beyond its limit is ended by a signal. Ours says why.
+#[test]
+fn a_limited_file_size_is_an_error() {
+    let folder = with_examples(3);
+    for blocks in ["0", "1", "30"] {
+        let out = format!("out-{blocks}");
+        let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_antiks")]);
+        command.args(arguments(&tiny(), &out, &[]));
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{blocks} blocks: {said}");
+        assert!(said.contains("file too large"), "{blocks} blocks: {said}");
+    }
+}
+
+#[test]
 fn a_damaged_state_is_not_gone_on_with() {
     let folder = with_examples(12);
-    stopped(folder.path(), "out", "-INT");
+    stopped(folder.path(), "out", "-INT", || {});
     let state = folder.path().join("out/state");
     for entry in fs::read_dir(state).unwrap() {
         let path = entry.unwrap().path();
@@ -229,14 +303,31 @@ fn what_is_wrong_with_examples_and_numbers_is_said() {
         "{}",
         ran.stderr
     );
+    // This base's template refuses a system's turn.
+    let turn = |role: &str| json!({"role": role, "content": "x"});
+    let chat = json!({"messages": [turn("system"), turn("user"), turn("assistant")]});
+    fs::write(&data, format!("{good}\n{chat}\n{chat}\n")).unwrap();
+    let ran = antiks(folder.path(), &arguments(&tiny(), "out2", &[]));
+    assert_eq!(ran.code, 1);
+    for wanted in ["2 of the lines", "data.jsonl:3: ", "data.jsonl:4: "] {
+        assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
+    }
+    let ran = trained(folder.path(), "out2", &["--skip-bad-lines"]);
+    assert!(
+        ran.stderr.contains("2 lines are no examples for this base"),
+        "{}",
+        ran.stderr
+    );
 
     fs::write(&data, good).unwrap();
     for (more, code, said) in [
-        (["--epochs", "0"], 2, "epochs must be 1 or more"),
+        (["--epochs", "0"], 2, "--epochs must be 1 to"),
+        (["--batch", "0"], 2, "--batch must be 1 to"),
+        (["--threads", "0"], 2, "--threads must be 1 to"),
         (
             ["--learning-rate", "-1"],
             2,
-            "learning_rate must be above 0",
+            "--learning-rate must be above 0",
         ),
         (["--lora-targets", "q_proj,x"], 2, "\"x\" is none of"),
         (["--max-tokens", "3"], 1, "raise --max-tokens"),
@@ -264,6 +355,14 @@ fn all_weights_can_be_trained_and_the_result_is_a_base() {
         &["--method", "full", "--learning-rate", "0.001"],
     );
     let model = folder.path().join("model");
+    let started = ["--method", "full", "--adapter", "model"];
+    let refused = antiks(folder.path(), &arguments(&tiny(), "other", &started));
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("--adapter is for --method lora"),
+        "{}",
+        refused.stderr
+    );
     let asked = [
         "generate",
         "--base",
@@ -333,6 +432,14 @@ fn prompts_of_a_file_are_answered_in_their_order() {
     let ran = antiks(folder.path(), &asked);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("asked.jsonl:1"), "{}", ran.stderr);
+    fs::write(folder.path().join("asked.jsonl"), "\n{\"prompt\": }\n").unwrap();
+    let ran = antiks(folder.path(), &asked);
+    assert!(
+        ran.stderr
+            .contains("asked.jsonl:2: it is no JSON: expected value"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -351,6 +458,8 @@ fn the_doctor_says_what_fits() {
     );
     assert_eq!(said["base_id"].as_str().unwrap().len(), 64);
     assert!(said["cores"].as_u64().unwrap() > 0);
+    let wrong = antiks(folder.path(), &["doctor", "--threads", "0"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     let absent = antiks(folder.path(), &["doctor", "--base", "nobody/nothing"]);
     assert!(
         absent.stdout.contains("not in the Hugging Face cache"),

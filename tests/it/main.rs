@@ -31,4 +31,5 @@ mod student;
 mod support;
 mod tidy;
 mod training;
+mod training_folder;
 mod verdicts;

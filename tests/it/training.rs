@@ -128,7 +128,7 @@ fn check_step(ours: &StepReport, golden: &Json) {
         assert!(
             error <= tolerance,
             "step {}: {name} {ours} instead of {theirs}",
-            ours
+            golden["step"]
         );
     };
     near("loss", ours.loss, 1e-4);
@@ -349,6 +349,42 @@ fn only_chosen_layers_are_adapted() {
     assert!(steps[5].loss < steps[0].loss);
     // (rank · (inputs + outputs)) of both, in two layers.
     assert_eq!(before, 2 * 4 * ((32 + 16) + (48 + 32)));
+}
+
+#[test]
+fn an_adapter_of_another_shape_is_not_started_from() {
+    let parent = begun(Recipe {
+        lora_targets: [Target::Query, Target::Value].into(),
+        ..small_recipe()
+    });
+    let parent = parent.adapter().unwrap();
+    let start = |recipe: Recipe| {
+        let examples = examples(&scalars()["tiny"]["examples"]);
+        let model = begun(recipe.clone()).model().clone();
+        Training::new(model, recipe, examples, Some(&parent)).err()
+    };
+    let alike = Recipe {
+        lora_targets: parent.config.targets.clone(),
+        lora_dropout: 0.0,
+        ..small_recipe()
+    };
+    assert!(start(alike.clone()).is_none(), "dropping may differ");
+    for other in [
+        small_recipe(),
+        Recipe {
+            lora_alpha: 9.0,
+            ..alike.clone()
+        },
+        Recipe {
+            lora_rank: 8,
+            ..alike
+        },
+    ] {
+        let error = start(other).unwrap().to_string();
+        let theirs = "made with --lora-rank 4 --lora-alpha 8 --lora-targets q_proj,v_proj and";
+        assert!(error.contains(theirs), "{error}");
+        assert_eq!(error.matches("--lora-rank").count(), 2, "{error}");
+    }
 }
 
 #[test]

@@ -7,11 +7,7 @@ use crate::student::message::{Message, Role};
 
 /// What a line says there is to learn, or why it says nothing.
 pub fn content(line: &str) -> Result<Content, String> {
-    let value: Value =
-        serde_json::from_str(line).map_err(|error| format!("it is no JSON: {error}"))?;
-    let Value::Object(map) = value else {
-        return Err("it is no JSON object; a file has one object a line".to_owned());
-    };
+    let map = object(line)?;
     let has = |key: &str| map.get(key).is_some_and(|value| !value.is_null());
     if has("messages") {
         let turns = turns(&map, "messages", "role", "content")?;
@@ -31,6 +27,15 @@ pub fn content(line: &str) -> Result<Content, String> {
          completion"
             .to_owned(),
     )
+}
+
+/// The JSON object that a line is.
+pub fn object(line: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err("it is no JSON object; a file has one object a line".to_owned()),
+        Err(error) => Err(format!("it is no JSON: {error}")),
+    }
 }
 
 fn alpaca(map: &Map<String, Value>) -> Result<Content, String> {
@@ -89,7 +94,9 @@ fn chat(messages: Vec<Message>) -> Result<Content, String> {
     }
 }
 
-fn turns(
+/// The turns in the list under `list`, each with its role under `who` and its text under
+/// `what`.
+pub fn turns(
     map: &Map<String, Value>,
     list: &str,
     who: &str,
