@@ -49,7 +49,9 @@ pub fn strength() -> &'static str {
 /// The address space that this process takes now.
 fn mapped_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))?;
     let kib: u64 = size.split_whitespace().next()?.parse().ok()?;
     kib.checked_mul(1024)
 }
