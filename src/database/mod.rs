@@ -30,6 +30,7 @@ pub mod instance;
 pub mod invention;
 pub mod money_text;
 pub mod naming;
+pub mod outline;
 pub mod plants;
 pub mod schema;
 pub mod shape;

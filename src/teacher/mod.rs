@@ -1,6 +1,7 @@
 //! Who asks: drafts of challenges, each a question with the SQL that answers it.
 //!
 //! - [`draft`]: what every teacher hands over, and the words for it.
+//! - [`held_out`]: which phrasings training never sees.
 //! - [`offline`]: a grammar that asks about any schema without a model or a network.
 //! - [`proposer`]: drafts until enough of them are admitted.
 //! - [`curriculum`]: which categories to ask about next.
@@ -12,5 +13,6 @@
 
 pub mod curriculum;
 pub mod draft;
+pub mod held_out;
 pub mod offline;
 pub mod proposer;

@@ -1,7 +1,7 @@
 //! What can be asked: an intent is one business question over any schema that has the
 //! tables and columns for it.
 
-use crate::teacher::draft::{Category, Difficulty};
+use crate::teacher::draft::Category;
 
 use super::ask::{Ask, Modifier};
 use super::query::Query;
@@ -16,17 +16,12 @@ pub struct Intent {
     /// What may make it harder; the same modifier twice may be drawn twice.
     pub(super) modifiers: &'static [Modifier],
     /// Its core in each construction; slots in braces.
-    pub(super) frames: [&'static str; CONSTRUCTIONS],
+    pub frames: [&'static str; CONSTRUCTIONS],
     /// Makes the query, or none if this draw doesn't fit the schema.
     pub(super) make: fn(&mut Ask) -> Option<Query>,
 }
 
 impl Intent {
-    /// How difficult it can be: every intent has all difficulties.
-    pub fn difficulties(&self) -> [Difficulty; 3] {
-        Difficulty::ALL
-    }
-
     /// How many phrasings it has.
     pub fn phrasings(&self) -> usize {
         self.frames.len()

@@ -20,6 +20,7 @@ mod constants;
 mod customers;
 mod customers_more;
 mod draws;
+mod general;
 mod hierarchy;
 mod intent;
 mod modifiers;
@@ -85,8 +86,67 @@ pub fn intents() -> Vec<&'static Intent> {
         advanced::INTENTS,
         advanced_more::INTENTS,
         hierarchy::INTENTS,
+        general::INTENTS,
     ];
     all.into_iter().flatten().collect()
+}
+
+/// A schema that questions are put into words for.
+pub struct Grammar(Schema);
+
+impl Grammar {
+    /// The grammar over a schema.
+    pub fn new(schema: &Schema) -> Self {
+        Self(spoken(schema))
+    }
+
+    /// A draft of an intent in one of these phrasings (of all if there are none), drawn
+    /// with a seed; `None` if the schema has nothing that it could ask about.
+    pub fn draft(
+        &self,
+        intent: &Intent,
+        difficulty: Difficulty,
+        phrasings: &[usize],
+        seed: u64,
+    ) -> Option<Draft> {
+        draft(&self.0, intent, difficulty, phrasings, seed)
+    }
+
+    /// As [`Self::draft`], but its question lacks the frame: it says what surrounds a
+    /// question of this intent, and not what is asked for.
+    pub fn draft_without_frame(
+        &self,
+        intent: &Intent,
+        difficulty: Difficulty,
+        seed: u64,
+    ) -> Option<Draft> {
+        (0..ATTEMPTS)
+            .find_map(|attempt| attempted(&self.0, intent, difficulty, None, seed, attempt))
+    }
+
+    /// A draft of the same intent and difficulty whose template is equal, or as near as
+    /// this schema lets it be; `None` if it has nothing that the intent could ask about.
+    pub fn sibling(&self, of: &Draft, phrasings: &[usize], seed: u64) -> Option<Draft> {
+        let schema = &self.0;
+        let all = intents();
+        let intent = all.iter().find(|intent| intent.name == of.intent)?;
+        let wanted: BTreeSet<&str> = of.template.split('|').collect();
+        let phrasing = phrasing(intent, phrasings, seed)?;
+        let mut best: Option<(usize, Draft)> = None;
+        for attempt in 0..SIBLING_ATTEMPTS {
+            let made = attempted(schema, intent, of.difficulty, Some(phrasing), seed, attempt);
+            let Some(draft) = made else { continue };
+            let own: BTreeSet<&str> = draft.template.split('|').collect();
+            let distance = wanted.symmetric_difference(&own).count();
+            if best.as_ref().is_none_or(|(least, _)| distance < *least) {
+                best = Some((distance, draft));
+            }
+            if distance == 0 {
+                break;
+            }
+        }
+        best.map(|(_, draft)| draft)
+    }
 }
 
 /// The intents that a schema can be asked.
@@ -131,28 +191,7 @@ pub fn sibling(
     phrasings: &[usize],
     seed: u64,
 ) -> Result<Draft, NoFit> {
-    let schema = &spoken(schema);
-    let all = intents();
-    let intent = all.iter().find(|intent| intent.name == of.intent);
-    let wanted: BTreeSet<&str> = of.template.split('|').collect();
-    let phrasing = |intent| phrasing(intent, phrasings, seed);
-    let found = intent.and_then(|intent| {
-        let phrasing = phrasing(intent)?;
-        let mut best: Option<(usize, Draft)> = None;
-        for attempt in 0..SIBLING_ATTEMPTS {
-            let made = attempted(schema, intent, of.difficulty, phrasing, seed, attempt);
-            let Some(draft) = made else { continue };
-            let own: BTreeSet<&str> = draft.template.split('|').collect();
-            let distance = wanted.symmetric_difference(&own).count();
-            if best.as_ref().is_none_or(|(least, _)| distance < *least) {
-                best = Some((distance, draft));
-            }
-            if distance == 0 {
-                break;
-            }
-        }
-        best.map(|(_, draft)| draft)
-    });
+    let found = Grammar::new(schema).sibling(of, phrasings, seed);
     found.ok_or_else(|| {
         let wish = Wish {
             category: of.category,
@@ -180,7 +219,8 @@ fn draft(
     seed: u64,
 ) -> Option<Draft> {
     let phrasing = phrasing(intent, phrasings, seed)?;
-    (0..ATTEMPTS).find_map(|attempt| attempted(schema, intent, difficulty, phrasing, seed, attempt))
+    (0..ATTEMPTS)
+        .find_map(|attempt| attempted(schema, intent, difficulty, Some(phrasing), seed, attempt))
 }
 
 /// One of the phrasings that may be used; all of them if none are named.
@@ -197,7 +237,7 @@ fn attempted(
     schema: &Schema,
     intent: &Intent,
     difficulty: Difficulty,
-    phrasing: usize,
+    phrasing: Option<usize>,
     seed: u64,
     attempt: u64,
 ) -> Option<Draft> {
@@ -208,12 +248,18 @@ fn attempted(
     }
     let reference_sql = query.text();
     ask_for_tools(&mut ask, &reference_sql);
-    let question = wording::question(&mut ask, &query, &intent.frames, phrasing);
+    let (question, phrasing) = match phrasing {
+        Some(frame) => {
+            let question = wording::question(&mut ask, &query, &intent.frames, frame);
+            (question, format!("{}/{frame}", intent.name))
+        }
+        None => (wording::surroundings(&mut ask, &query), String::new()),
+    };
     (question.len() <= MAX_QUESTION_BYTES).then(|| Draft {
         category: intent.category,
         difficulty,
         intent: intent.name.to_owned(),
-        phrasing: format!("{}/{phrasing}", intent.name),
+        phrasing,
         question,
         ordered: !query.order.is_empty(),
         requirements: ask.requirements.iter().copied().collect(),

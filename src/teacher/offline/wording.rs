@@ -28,6 +28,22 @@ pub fn question(ask: &mut Ask, query: &Query, frames: &[&str], phrasing: usize) 
     with_articles(&text)
 }
 
+/// What surrounds a frame: conditions, notes and order. What is asked for, and which
+/// columns come out, stays open.
+pub fn surroundings(ask: &mut Ask, query: &Query) -> String {
+    let clauses = std::mem::take(&mut ask.clauses);
+    let mut parts = Vec::new();
+    if !clauses.is_empty() {
+        let rows = rows_with(ask, &clauses);
+        let start = ask.word(&["Include only", "Looking only at", "Restrict this to"]);
+        parts.push(format!("{start} {rows}."));
+    }
+    parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
+    parts.push(order(ask, query));
+    parts.retain(|it| !it.is_empty());
+    with_articles(&parts.join(" "))
+}
+
 fn prose(ask: &mut Ask, query: &Query, frame: &str) -> String {
     // Conditions in the midst of a sentence would seem to belong to what follows them.
     let after = frame.split("{rows}").nth(1);

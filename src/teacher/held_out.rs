@@ -1,0 +1,56 @@
+//! Which phrasings training never sees.
+//!
+//! Of every intent two of its constructions are kept for evaluation, by the hash of its
+//! name; which ones differs from intent to intent, so that each construction is learned
+//! from some intents and tried on others.
+
+use super::offline::Intent;
+
+/// Of the constructions of an intent, how many are held out.
+const HELD_OUT: usize = 2;
+
+/// Whether a phrasing of an intent is kept for evaluation.
+pub fn is_held_out(intent: &Intent, phrasing: usize) -> bool {
+    let hash = blake3::derive_key("antiks.held-out.v1", intent.name.as_bytes());
+    let first = usize::from(hash[0]) % intent.phrasings();
+    (phrasing + intent.phrasings() - first) % intent.phrasings() < HELD_OUT
+}
+
+/// The phrasings that training may use.
+pub fn trained_phrasings(intent: &Intent) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..intent.phrasings()).collect();
+    all.retain(|it| !is_held_out(intent, *it));
+    all
+}
+
+/// The phrasings that only evaluation uses.
+pub fn held_out_phrasings(intent: &Intent) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..intent.phrasings()).collect();
+    all.retain(|it| is_held_out(intent, *it));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::teacher::offline::intents;
+
+    #[test]
+    fn every_construction_is_learned_from_most_intents_and_held_out_of_some() {
+        let all = intents();
+        for intent in &all {
+            assert_eq!(held_out_phrasings(intent).len(), HELD_OUT);
+            assert_eq!(
+                trained_phrasings(intent).len(),
+                intent.phrasings() - HELD_OUT
+            );
+        }
+        for phrasing in 0..all[0].phrasings() {
+            let held_out = all.iter().filter(|it| is_held_out(it, phrasing)).count();
+            assert!(
+                (all.len() / 6..=all.len() / 2).contains(&held_out),
+                "{held_out}"
+            );
+        }
+    }
+}
