@@ -22,6 +22,8 @@
 //! - [`train`]: from examples to an adapter.
 //!
 //! Above them:
+//! - [`nano`]: the embedded base and how it is made.
+//! - [`round`]: one iteration, and the suite that it is measured by.
 //! - [`cli`]: arguments and one file per command; the only layer that prints.
 
 pub mod base;
@@ -30,8 +32,10 @@ pub mod database;
 pub mod event;
 pub mod grading;
 pub mod lake;
+pub mod nano;
 pub mod ops;
 pub mod query;
+pub mod round;
 pub mod sandbox;
 pub mod student;
 pub mod teacher;

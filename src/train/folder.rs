@@ -4,6 +4,7 @@
 //! adapter_config.json, adapter_model.safetensors    the adapter, in PEFT's format (LoRA)
 //! model.safetensors and the base's other files      the model (full training)
 //! training.json                                     how it was made, and every step
+//! receipt.json                                      in its place, of a base made from nothing
 //! state/<step>.safetensors, state/<step>.json       what it goes on from, until it has ended
 //! lock                                              held while it runs, until it has ended
 //! ```
@@ -12,7 +13,7 @@
 //! without it, or with another hash, is not one. The newest good state counts.
 //!
 //! **Invariants.**
-//! - A training has ended when `training.json` is there: it is the last file to be written,
+//! - A training has ended when one of the two receipts is there: it is the last file to be written,
 //!   and like every other it has its name only once it is whole and on disk.
 //! - No file is ever overwritten: a state is written beside the last one, which is removed
 //!   when the new one is safe.
@@ -36,7 +37,10 @@ use crate::base::id::ContentHash;
 use crate::student::contents::Contents;
 use crate::student::weights::{Weights, write_f32};
 
-const RECEIPT: &str = "training.json";
+/// The receipt of a training, and that of a base that was made from nothing.
+pub const TRAINING_RECEIPT: &str = "training.json";
+/// See [`TRAINING_RECEIPT`].
+pub const BASE_RECEIPT: &str = "receipt.json";
 const STATES: &str = "state";
 const LOCK: &str = "lock";
 const MAX_RECORD_BYTES: u64 = 1 << 30;
@@ -255,13 +259,13 @@ impl TrainingFolder {
         self.write_new(&path, bytes)
     }
 
-    /// Writes the receipt, with which the training has ended: what it could go on from is
-    /// removed.
+    /// Writes the receipt (one of the two names above), with which the training has ended:
+    /// what it could go on from is removed.
     ///
     /// # Errors
     /// [`TrainError::Write`] and [`TrainError::Disk`].
-    pub fn finish(self, receipt: &Receipt) -> Result<(), TrainError> {
-        let path = self.path.join(RECEIPT);
+    pub fn finish(self, name: &str, receipt: &impl Serialize) -> Result<(), TrainError> {
+        let path = self.path.join(name);
         self.write_new(&path, &to_json(&path, receipt)?)?;
         let states = self.path.join(STATES);
         fs::remove_dir_all(&states).map_err(TrainError::writing(&states))?;
@@ -311,7 +315,9 @@ fn check_empty(path: &Path) -> Result<(), TrainError> {
 
 /// Refuses a folder without a training that can go on.
 fn check_begun(path: &Path) -> Result<(), TrainError> {
-    let why = match (path.join(RECEIPT).exists(), path.join(STATES).is_dir()) {
+    let mut receipts = [TRAINING_RECEIPT, BASE_RECEIPT].into_iter();
+    let has_ended = receipts.any(|name| path.join(name).exists());
+    let why = match (has_ended, path.join(STATES).is_dir()) {
         (false, true) => return Ok(()),
         (true, _) => "the training there has ended",
         (false, false) => "no training was begun there",

@@ -1,0 +1,170 @@
+//! The corpus: documents over generated schemas, by number.
+//!
+//! **Invariants.** A group of documents depends on the seed and its number alone, so that
+//! any part can be made again, by any number of threads. None is of an evaluation family.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::base::id::ContentHash;
+use crate::base::seed::Random;
+use crate::database::outline::outline;
+use crate::database::shape::shape_hash;
+use crate::database::{domains, generate};
+use crate::grading::signature::{family, is_for_evaluation};
+use crate::teacher::draft::{Category, Difficulty};
+use crate::teacher::held_out::trained_phrasings;
+use crate::teacher::offline::{Grammar, Intent, intents};
+
+use super::document::{Document, Turn};
+use super::withheld::is_withheld;
+
+/// Turns that are tried over one schema, and the most that one document has.
+const TRIED_PER_SCHEMA: usize = 8;
+const TURNS_PER_DOCUMENT: usize = 6;
+/// Groups that are made side by side before they are handed on.
+const GROUPS_AT_A_TIME: u64 = 4096;
+
+/// Of all turns, in percent: on general intents, and on withheld ones.
+const GENERAL_PERCENT: usize = 42;
+const WITHHELD_PERCENT: usize = 26;
+
+/// A corpus of a seed.
+pub struct Corpus {
+    seed: u64,
+    general: Vec<&'static Intent>,
+    known: Vec<&'static Intent>,
+    withheld: Vec<&'static Intent>,
+}
+
+/// What a part of a corpus is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Documents.
+    pub documents: usize,
+    /// Turns by kind.
+    pub turns: BTreeMap<&'static str, usize>,
+    /// Bytes of all texts.
+    pub bytes: usize,
+}
+
+impl Corpus {
+    /// The corpus that a seed makes.
+    pub fn new(seed: u64) -> Self {
+        let (general, taught): (Vec<_>, Vec<_>) = intents()
+            .into_iter()
+            .partition(|it| it.category == Category::General);
+        let (withheld, known) = taught.into_iter().partition(|it| is_withheld(it.name));
+        Self {
+            seed,
+            general,
+            known,
+            withheld,
+        }
+    }
+
+    /// Makes documents until they have `turns` turns or a few more, and hands them on in
+    /// their order.
+    pub fn make(&self, turns: usize, mut on_document: impl FnMut(Document)) {
+        let mut made = 0;
+        let mut first = 0;
+        while made < turns {
+            let groups: Range<u64> = first..first + GROUPS_AT_A_TIME.min((turns - made) as u64);
+            first = groups.end;
+            let groups: Vec<Vec<Document>> = groups
+                .into_par_iter()
+                .map(|number| self.group(number))
+                .collect();
+            for document in groups.into_iter().flatten() {
+                if made < turns {
+                    made += document.turns.len();
+                    on_document(document);
+                }
+            }
+        }
+    }
+
+    /// The documents over the schema of a number.
+    pub fn group(&self, number: u64) -> Vec<Document> {
+        let mut random = Random::new(self.seed, &["corpus", &number.to_string()]);
+        let domains = domains();
+        let domain = random.pick(&domains).copied().unwrap_or_default();
+        let Some(schema) = generate(domain, random.seed()) else {
+            return Vec::new();
+        };
+        let shape = shape_hash(&schema);
+        let grammar = Grammar::new(&schema);
+        let mut turns = Vec::with_capacity(TRIED_PER_SCHEMA);
+        for _ in 0..TRIED_PER_SCHEMA {
+            let pool = match random.below(100) {
+                percent if percent < GENERAL_PERCENT => &self.general,
+                percent if percent < GENERAL_PERCENT + WITHHELD_PERCENT => &self.withheld,
+                _ => &self.known,
+            };
+            let turn = random
+                .pick(pool)
+                .copied()
+                .and_then(|it| Turn::of(it, &grammar, (&schema, shape), &mut random));
+            turns.extend(turn);
+        }
+        let outline = outline(&schema);
+        let mut documents = Vec::with_capacity(2);
+        let mut turns = turns.into_iter().peekable();
+        while turns.peek().is_some() {
+            let count = 1 + random.below(TURNS_PER_DOCUMENT);
+            documents.push(Document {
+                outline: outline.clone(),
+                turns: turns.by_ref().take(count).collect(),
+            });
+        }
+        documents
+    }
+
+    /// A turn over a schema on what is known: on a general intent or one of the six
+    /// categories, each half of the time.
+    pub fn known_turn(
+        &self,
+        grammar: &Grammar,
+        shape: [u8; 32],
+        random: &mut Random,
+    ) -> Option<Turn> {
+        let pool = match random.chance(50) {
+            true => &self.general,
+            false => &self.known,
+        };
+        let intent = random.pick(pool)?;
+        let difficulty = random.pick(&Difficulty::ALL)?;
+        let phrasings = trained_phrasings(intent);
+        let draft = grammar.draft(intent, *difficulty, &phrasings, random.seed())?;
+        let is_kept = is_for_evaluation(family(&draft.template, shape));
+        (!is_kept).then(|| Turn::asked(&draft))
+    }
+}
+
+/// Counts documents and hashes them in their order.
+#[derive(Default)]
+pub struct Ledger {
+    hasher: blake3::Hasher,
+    counts: Counts,
+}
+
+impl Ledger {
+    /// Takes note of a document.
+    pub fn add(&mut self, document: &Document) {
+        let bytes = document.to_bytes();
+        self.hasher.update(&bytes);
+        self.counts.documents += 1;
+        for turn in &document.turns {
+            *self.counts.turns.entry(turn.kind.name()).or_default() += 1;
+        }
+        self.counts.bytes += bytes.len();
+    }
+
+    /// The hash of all documents, and what they are.
+    pub fn finish(self) -> (ContentHash, Counts) {
+        let hash = ContentHash::new(*self.hasher.finalize().as_bytes());
+        (hash, self.counts)
+    }
+}

@@ -1,0 +1,100 @@
+//! What the embedded base is not taught: the questions of these intents, and of every
+//! intent some phrasings.
+//!
+//! It sees the statements of withheld intents, so that it can write them, but no question
+//! that asks for one: that is what the loop teaches. Of each category some intents are
+//! known, most are withheld.
+
+/// The intents whose questions are withheld.
+pub const WITHHELD: &[&str] = &[
+    // Revenue
+    "above_average_rows",
+    "amount_bands",
+    "best_period",
+    "flag_split",
+    "owner_spread",
+    "revenue_per_owner",
+    "share_of_total",
+    "two_words_compared",
+    // Customers
+    "average_per_owner",
+    "count_distribution",
+    "first_period_cohorts",
+    "lapsed_owners",
+    "loyal_in_months",
+    "one_but_not_other",
+    "one_time_share",
+    "owners_by_attribute",
+    "recency",
+    // Time-Series
+    "change_from_previous",
+    "days_since_previous",
+    "duration_between",
+    "missing_months",
+    "moving_average",
+    "share_of_year",
+    "two_years_by_month",
+    "year_to_date",
+    // Data Cleaning
+    "dates_after_today",
+    "dates_out_of_order",
+    "fallback_label",
+    "filled_share_by_group",
+    "first_of_repeated",
+    "orphans",
+    "outliers",
+    "tidy_labels",
+    "unreadable_amounts",
+    "unreadable_by_group",
+    "zero_for_missing",
+    // Pivot
+    "average_pivot",
+    "band_pivot",
+    "measures_as_rows",
+    "percent_pivot",
+    "period_pivot",
+    "pivot_with_total",
+    "quarter_pivot",
+    "two_dimensions",
+    "weekend_pivot",
+    // Advanced
+    "cumulative_share",
+    "difference_to_average",
+    "group_maximum_rows",
+    "median",
+    "month_streaks",
+    "nth_per_group",
+    "owners_with_large",
+    "previous_of_owner",
+    "quartiles",
+    "set_of_owners",
+    "top_per_group",
+];
+
+/// Whether the questions of an intent are withheld.
+pub fn is_withheld(intent: &str) -> bool {
+    WITHHELD.contains(&intent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::teacher::draft::Category;
+    use crate::teacher::offline::intents;
+
+    #[test]
+    fn of_every_category_some_intents_are_known_and_most_are_withheld() {
+        for name in WITHHELD {
+            assert!(intents().iter().any(|it| it.name == *name), "{name}");
+        }
+        for category in Category::ALL {
+            let mut own = intents();
+            own.retain(|it| it.category == category);
+            let withheld = own.iter().filter(|it| is_withheld(it.name)).count();
+            assert!(
+                2 * withheld > own.len() && withheld < own.len(),
+                "{category:?}"
+            );
+        }
+    }
+}

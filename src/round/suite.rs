@@ -1,0 +1,103 @@
+//! The frozen suite: questions that no training sees, over databases that none sees.
+//!
+//! Its families are those that the split keeps for evaluation, its schemas come from seeds
+//! of its own, and a part of its questions is phrased in ways that are held out.
+//!
+//! **Invariant.** The same seed makes the same suite, on any number of workers.
+
+use crate::base::seed::Random;
+use crate::grading::admission::Split;
+use crate::nano::withheld::is_withheld;
+use crate::sandbox::{Sandbox, SandboxError};
+use crate::teacher::draft::{Category, Difficulty};
+use crate::teacher::held_out::{held_out_phrasings, trained_phrasings};
+use crate::teacher::offline::{Intent, Wish, intents};
+use crate::teacher::proposer::{Proposal, Proposer, Source};
+
+/// What a question of the suite finds out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// What everyone asks.
+    General,
+    /// What the embedded base was taught of the six categories.
+    Known,
+    /// What is left to be taught.
+    Withheld,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::General, Self::Known, Self::Withheld];
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::General => "general",
+            Self::Known => "known",
+            Self::Withheld => "withheld",
+        }
+    }
+
+    fn has(self, intent: &Intent) -> bool {
+        match self {
+            Self::General => intent.category == Category::General,
+            Self::Withheld => is_withheld(intent.name),
+            Self::Known => intent.category != Category::General && !is_withheld(intent.name),
+        }
+    }
+}
+
+/// A question of a suite.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it finds out.
+    pub part: Part,
+    /// Whether its phrasing is held out.
+    pub is_held_out: bool,
+    /// The question, its database, and what answers are graded against.
+    pub proposal: Proposal,
+}
+
+/// A suite of `count` questions for each part, once in phrasings that training knows and
+/// once in held-out ones.
+///
+/// # Errors
+/// The sandbox can't run.
+pub fn build(
+    sandbox: &Sandbox,
+    seed: u64,
+    count: impl Fn(Part, bool) -> usize,
+    mut on_item: impl FnMut(),
+) -> Result<Vec<Item>, SandboxError> {
+    let mut proposer = Proposer::new(sandbox, Source::Generated, Split::Evaluation, seed);
+    let mut items = Vec::new();
+    for part in Part::ALL {
+        let mut pool = intents();
+        pool.retain(|it| part.has(it));
+        for is_held_out in [false, true] {
+            let wish = |random: &mut Random| wish(&pool, is_held_out, random);
+            let found = proposer.propose(count(part, is_held_out), &wish, |_| on_item())?;
+            items.extend(found.into_iter().map(|proposal| Item {
+                part,
+                is_held_out,
+                proposal,
+            }));
+        }
+    }
+    Ok(items)
+}
+
+fn wish(pool: &[&'static Intent], is_held_out: bool, random: &mut Random) -> Wish {
+    let intent = random.pick(pool).copied();
+    let difficulty = random.pick(&Difficulty::ALL).copied();
+    Wish {
+        category: intent.map_or(Category::General, |it| it.category),
+        difficulty: difficulty.unwrap_or(Difficulty::Easy),
+        intent: intent.map(|it| it.name.to_owned()),
+        phrasings: match (intent, is_held_out) {
+            (Some(intent), true) => held_out_phrasings(intent),
+            (Some(intent), false) => trained_phrasings(intent),
+            (None, _) => Vec::new(),
+        },
+    }
+}
