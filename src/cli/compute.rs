@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::error::CliError;
-use crate::student::device::DeviceChoice;
+use crate::student::device::{self, DeviceChoice};
 use crate::student::error::StudentError;
 use crate::student::hub::OnDownload;
 use crate::train::error::TrainError;
@@ -49,6 +49,16 @@ impl Compute {
         }
         Ok(())
     }
+}
+
+/// The device as people know it.
+pub fn device_name(device: &Device) -> String {
+    #[cfg(feature = "cuda")]
+    if let (true, Ok(card)) = (device.is_cuda(), crate::ops::cuda::card(device)) {
+        let (major, minor) = card.capability;
+        return format!("cuda: {}, compute capability {major}.{minor}", card.name);
+    }
+    device::name(device).to_owned()
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

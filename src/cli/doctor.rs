@@ -7,7 +7,7 @@ use candle_core::Device;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::compute::Compute;
+use super::compute::{self, Compute};
 use super::error::CliError;
 use crate::base::world::{self, World};
 use crate::sandbox::confine::strength;
@@ -56,7 +56,7 @@ impl Doctor {
             ("memory", json!(world::memory_bytes().map(said))),
             ("sandbox", json!(sandbox_layers())),
             ("sqlite", json!(sqlite_source())),
-            ("device", json!(device_name(&device, choice))),
+            ("device", json!(device_words(&device, choice))),
             ("why no CUDA", json!(opened.no_cuda)),
             ("device memory", json!(memory.map(said))),
         ];
@@ -166,19 +166,12 @@ fn device_memory(_: &Device) -> Option<(u64, u64)> {
     world::memory_bytes()
 }
 
-#[cfg(feature = "cuda")]
-fn device_name(device: &Device, choice: DeviceChoice) -> String {
-    match crate::ops::cuda::card(device) {
-        Ok(card) if device.is_cuda() => {
-            let (major, minor) = card.capability;
-            format!("cuda: {}, compute capability {major}.{minor}", card.name)
-        }
-        _ if choice == DeviceChoice::Cpu => "cpu (as asked for)".to_owned(),
-        _ => "cpu (this binary has CUDA, and can't use it here)".to_owned(),
-    }
-}
-
-#[cfg(not(feature = "cuda"))]
-fn device_name(_: &Device, _: DeviceChoice) -> String {
-    "cpu (this binary was built without CUDA)".to_owned()
+fn device_words(device: &Device, choice: DeviceChoice) -> String {
+    let why = match (device.is_cuda(), choice) {
+        (true, _) => "",
+        _ if !cfg!(feature = "cuda") => " (this binary was built without CUDA)",
+        (_, DeviceChoice::Cpu) => " (as asked for)",
+        _ => " (this binary has CUDA, and can't use it here)",
+    };
+    compute::device_name(device) + why
 }

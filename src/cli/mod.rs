@@ -18,6 +18,7 @@ mod import_events;
 mod init;
 mod output;
 mod place;
+mod pretrain;
 mod query;
 mod repl;
 mod sandbox;
@@ -75,6 +76,9 @@ enum Command {
     Generate(generate::Generate),
     /// Say what this machine and this binary can do
     Doctor(doctor::Doctor),
+    /// Make the embedded base
+    #[command(hide = true)]
+    Pretrain(pretrain::Pretrain),
     /// Run statements that nobody trusts; started by antiks itself
     #[command(name = sandbox::WORKER, hide = true)]
     SandboxWorker,
@@ -141,6 +145,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Train(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Pretrain(command) => command.run(),
         Command::SandboxWorker => Ok(sandbox::run_worker()),
         Command::Lake(LakeCommand::ImportEvents(command)) => command.run(&place),
     }

@@ -23,7 +23,7 @@ use crate::student::prompt::Prompts;
 use crate::student::target::Target;
 use crate::train::data::{BadLines, Examples, Skipped};
 use crate::train::encode::{EncodedExamples, encode};
-use crate::train::folder::{Origin, Receipt, TrainingFolder};
+use crate::train::folder::{Origin, Receipt, TRAINING_RECEIPT, TrainingFolder};
 use crate::train::recipe::{Method, Recipe};
 use crate::train::run::{StepReport, Training};
 use crate::train::schedule::Schedule;
@@ -359,7 +359,7 @@ impl Train {
             steps.first().map(|it| it.loss),
             steps.last().map(|it| it.loss),
         );
-        folder.finish(&Receipt {
+        let receipt = Receipt {
             origin,
             host: world.host().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -367,7 +367,8 @@ impl Train {
             too_long: encoded.too_long,
             weights: hash,
             steps,
-        })?;
+        };
+        folder.finish(TRAINING_RECEIPT, &receipt)?;
         let line = match self.json {
             true => json!({
                 "done": true, "out": self.out, "weights": hash,

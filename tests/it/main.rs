@@ -21,6 +21,7 @@ mod lake;
 mod lakes;
 mod learning;
 mod limits;
+mod nano;
 mod power;
 mod queries;
 mod races;

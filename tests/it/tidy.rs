@@ -23,10 +23,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("student", &["base", "ops"]),
     ("train", &["base", "ops", "student"]),
     (
+        "nano",
+        &["base", "database", "grading", "teacher", "student", "train"],
+    ),
+    (
+        "round",
+        &[
+            "base", "sandbox", "database", "grading", "teacher", "student", "train", "nano",
+        ],
+    ),
+    (
         "cli",
         &[
             "base", "event", "lake", "query", "sandbox", "database", "grading", "teacher", "ops",
-            "student", "train",
+            "student", "train", "nano", "round",
         ],
     ),
 ];
@@ -34,7 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Crates that shape what uses them, and the layers that may.
 const CRATES: &[(&str, &[&str])] = &[
     ("arrow", &["event", "lake", "query", "cli"]),
-    ("candle_core", &["ops", "student", "train", "cli"]),
+    ("candle_core", &["ops", "student", "train", "nano", "cli"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("datafusion", &["query", "cli"]),
@@ -46,7 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["sandbox", "database", "teacher"]),
     ("rustyline", &["cli"]),
     ("sqlparser", &["grading"]),
-    ("tokenizers", &["student"]),
+    ("tokenizers", &["student", "nano"]),
     ("tokio", &["cli"]),
 ];
 

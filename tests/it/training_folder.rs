@@ -7,7 +7,7 @@ use std::sync::Arc;
 use antiks::base::disk::OsDisk;
 use antiks::base::id::ContentHash;
 use antiks::train::error::TrainError;
-use antiks::train::folder::{Origin, Receipt, TrainingFolder};
+use antiks::train::folder::{Origin, Receipt, TRAINING_RECEIPT, TrainingFolder};
 use antiks::train::recipe::Recipe;
 use antiks::train::run::State;
 use candle_core::{Device, Tensor};
@@ -93,7 +93,7 @@ fn a_folder_is_one_training_s_at_a_time_and_in_the_end_only_its_result() {
     assert!(error.contains("is not empty"), "{error}");
     let folder = open(&path).unwrap();
     folder.write("adapter_config.json", b"{}").unwrap();
-    folder.finish(&receipt()).unwrap();
+    folder.finish(TRAINING_RECEIPT, &receipt()).unwrap();
     assert_eq!(names(&path), ["adapter_config.json", "training.json"]);
     let error = open(&path).err().unwrap().to_string();
     assert!(error.contains("has ended"), "{error}");
@@ -156,7 +156,7 @@ fn a_disk_that_fails_leaves_a_training_that_goes_on() {
             });
             let saved = save(&folder, 2);
             let written = saved.and_then(|()| folder.write("adapter_config.json", b"{}"));
-            let ended = written.and_then(|()| folder.finish(&receipt()));
+            let ended = written.and_then(|()| folder.finish(TRAINING_RECEIPT, &receipt()));
             failures += usize::from(ended.is_err());
             if path.join("training.json").exists() {
                 // It has its name; whether that is on disk the failed sync did not say.
@@ -171,7 +171,7 @@ fn a_disk_that_fails_leaves_a_training_that_goes_on() {
             assert!((1..=2).contains(&newest(&folder)), "{sorts:?} {at}");
             save(&folder, 2).unwrap();
             folder.write("adapter_config.json", b"{}").unwrap();
-            folder.finish(&receipt()).unwrap();
+            folder.finish(TRAINING_RECEIPT, &receipt()).unwrap();
             assert_eq!(names(&path), ["adapter_config.json", "training.json"]);
         }
     }

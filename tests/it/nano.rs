@@ -1,0 +1,185 @@
+//! The embedded base: what it reads and what is kept from it, and how it is made.
+
+use std::fs;
+
+use antiks::base::seed::Random;
+use antiks::database::generate;
+use antiks::database::shape::shape_hash;
+use antiks::grading::signature::is_for_evaluation;
+use antiks::nano::corpus::{Corpus, Ledger};
+use antiks::nano::document::{Document, Kind, Turn};
+use antiks::nano::withheld::is_withheld;
+use antiks::round::practice::{Mistake, Policy, practice};
+use antiks::round::suite::{Item, Part, build};
+use antiks::sandbox::Sandbox;
+use antiks::teacher::draft::Difficulty;
+use antiks::teacher::held_out::{held_out_phrasings, trained_phrasings};
+use antiks::teacher::offline::{Grammar, Intent, intents};
+use serde_json::Value as Json;
+
+use crate::support::{antiks, program};
+
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build().unwrap().install(work)
+}
+
+#[test]
+fn a_corpus_is_the_same_on_any_number_of_threads() {
+    let made = |seed: u64, threads: usize| {
+        on_threads(threads, || {
+            let mut ledger = Ledger::default();
+            Corpus::new(seed).make(400, |document| ledger.add(&document));
+            ledger.finish()
+        })
+    };
+    let (hash, counts) = made(5, 1);
+    assert_eq!((hash, counts.clone()), made(5, 3));
+    assert_ne!(hash, made(6, 3).0);
+    let turns: usize = counts.turns.values().sum();
+    assert!((400..406).contains(&turns), "{turns}");
+    for kind in ["question", "surroundings", "pseudo_question", "statement"] {
+        assert!(counts.turns[kind] > 10, "{counts:?}");
+    }
+}
+
+/// The longest text between the slots of a frame; short ones are said elsewhere too.
+fn longest_part(frame: &str) -> &str {
+    let parts = frame.split(['{', '}']).step_by(2);
+    parts.max_by_key(|part| part.len()).unwrap_or_default()
+}
+
+#[test]
+fn no_frame_of_a_withheld_intent_is_read() {
+    let mut random = Random::new(1, &["test"]);
+    let mut seen = 0;
+    for number in 0..40 {
+        let schema = generate("retail", number).unwrap();
+        let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
+        for intent in intents().into_iter().filter(|it| is_withheld(it.name)) {
+            let Some(turn) = Turn::of(intent, &grammar, (&schema, shape), &mut random) else {
+                continue;
+            };
+            assert_ne!(turn.kind, Kind::Question, "{}", intent.name);
+            for frame in intent.frames {
+                let part = longest_part(frame);
+                let is_said = part.len() > 14 && turn.question.contains(part);
+                assert!(!is_said, "{}: {part:?} in {}", intent.name, turn.question);
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}
+
+#[test]
+fn held_out_phrasings_are_of_no_question_that_is_trained() {
+    for intent in intents() {
+        let (trained, held_out) = (trained_phrasings(intent), held_out_phrasings(intent));
+        assert!(trained.iter().all(|it| !held_out.contains(it)));
+        assert_eq!(trained.len() + held_out.len(), intent.phrasings());
+    }
+}
+
+fn mistake(intent: &Intent, iteration: usize) -> Option<Mistake> {
+    (0..40).find_map(|seed| {
+        let schema = generate("retail", seed)?;
+        let grammar = Grammar::new(&schema);
+        let draft = grammar.draft(intent, Difficulty::Medium, &[], seed)?;
+        Some(Mistake { iteration, draft })
+    })
+}
+
+#[test]
+fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
+    let all = intents();
+    let mistakes: Vec<Mistake> = all
+        .iter()
+        .filter(|it| is_withheld(it.name))
+        .take(12)
+        .enumerate()
+        .filter_map(|(place, intent)| mistake(intent, 1 + place % 2))
+        .collect();
+    assert_eq!(mistakes.len(), 12);
+    let policy = Policy {
+        siblings: 60,
+        siblings_each: 8,
+        new_percent: 60,
+        sibling_turns: 2,
+        known_turns: 1,
+    };
+    let corpus = Corpus::new(3);
+    let made = |threads| on_threads(threads, || practice(&mistakes, 2, policy, &corpus, 9));
+    let documents = made(1);
+    assert_eq!(documents, made(3));
+    assert!(documents.len() <= 30 && documents.len() > 25);
+    let turns: usize = documents.iter().map(|it| it.turns.len()).sum();
+    assert!((60..=90).contains(&turns), "{turns}");
+    let asked = |document: &Document| document.turns.iter().all(|it| it.kind == Kind::Question);
+    assert!(documents.iter().all(asked));
+    let none: Vec<Document> = practice(&[], 1, policy, &corpus, 9);
+    assert!(none.is_empty());
+}
+
+#[test]
+fn a_suite_is_the_same_on_any_number_of_workers_and_of_kept_families() {
+    let made = |workers| -> Vec<Item> {
+        let sandbox = Sandbox::new(program(), workers);
+        build(&sandbox, 4, |_, _| 3, || {}).unwrap()
+    };
+    let items = made(1);
+    let questions = |items: &[Item]| -> Vec<String> {
+        let drafts = items.iter().map(|it| &it.proposal.draft);
+        drafts.map(|it| it.question.clone()).collect()
+    };
+    assert_eq!(questions(&items), questions(&made(3)));
+    assert_eq!(items.len(), 18);
+    for item in &items {
+        assert!(is_for_evaluation(item.proposal.admitted.family));
+        let draft = &item.proposal.draft;
+        assert_eq!(item.part == Part::Withheld, is_withheld(&draft.intent));
+        let all = intents();
+        let intent = all.iter().find(|it| it.name == draft.intent).unwrap();
+        let held_out = held_out_phrasings(intent);
+        let phrasing: usize = draft.phrasing.rsplit('/').next().unwrap().parse().unwrap();
+        assert_eq!(item.is_held_out, held_out.contains(&phrasing));
+    }
+}
+
+#[test]
+fn a_base_is_made_with_its_receipt_and_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str| {
+        let arguments = [
+            "pretrain", "--out", name, "--turns", "40", "--device", "cpu",
+        ];
+        let ran = antiks(folder.path(), &arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        fs::read(folder.path().join(name).join("model.safetensors")).unwrap()
+    };
+    assert_eq!(made("a"), made("b"));
+    let receipt = fs::read(folder.path().join("a/receipt.json")).unwrap();
+    let receipt: Json = serde_json::from_slice(&receipt).unwrap();
+    for (name, hash) in receipt["files"].as_object().unwrap() {
+        let bytes = fs::read(folder.path().join("a").join(name)).unwrap();
+        let own = blake3::hash(&bytes).to_hex().to_string();
+        assert!(hash.as_str().unwrap().ends_with(&own), "{name}");
+    }
+    assert!(receipt["withheld"].as_array().unwrap().len() > 40);
+    assert!(!folder.path().join("a/state").exists());
+    let ran = antiks(
+        folder.path(),
+        &[
+            "generate",
+            "--base",
+            "a",
+            "--prompt",
+            "t(id key)\nQ: How many t?",
+            "--max-new-tokens",
+            "4",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let again = antiks(folder.path(), &["pretrain", "--out", "a", "--turns", "40"]);
+    assert_eq!(again.code, 1);
+}
