@@ -1,8 +1,5 @@
 //! Answers of a student to questions, and the verdicts on them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use crate::database::schema::Schema;
 use crate::grading::task::{Task, TaskError};
 use crate::grading::{Verdict, grade};
@@ -63,30 +60,8 @@ pub fn answer(
 /// # Errors
 /// The sandbox can't run, or a reference fails.
 pub fn examine(sandbox: &Sandbox, asked: &[(&Task, &str)]) -> Result<Vec<Verdict>, TaskError> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((task, sql)) = asked.get(place) else {
-                return Ok::<_, TaskError>(done);
-            };
-            let sql = (!sql.trim().is_empty()).then_some(*sql);
-            done.push((place, grade(sandbox, task, sql)?));
-        }
-    };
-    let threads = sandbox.workers().min(asked.len());
-    let mut all = thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = Vec::with_capacity(asked.len());
-        for handle in handles {
-            match handle.join() {
-                Ok(done) => all.extend(done?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok::<_, TaskError>(all)
-    })?;
-    all.sort_by_key(|(place, _)| *place);
-    Ok(all.into_iter().map(|(_, verdict)| verdict).collect())
+    sandbox.each(asked, |(task, sql)| {
+        let sql = (!sql.trim().is_empty()).then_some(*sql);
+        grade(sandbox, task, sql)
+    })
 }

@@ -10,6 +10,7 @@
 use std::io::{self, BufReader, BufWriter};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -84,6 +85,43 @@ impl Sandbox {
     /// How many jobs can run at a time.
     pub fn workers(&self) -> usize {
         self.most
+    }
+
+    /// Does work on each item, on as many threads as there are workers; gives the results
+    /// in the items' order, whoever was first.
+    ///
+    /// # Errors
+    /// An error of the work.
+    pub fn each<T: Sync, R: Send, E: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R, E> + Sync,
+    ) -> Result<Vec<R>, E> {
+        let next = AtomicUsize::new(0);
+        let take = || {
+            let mut done = Vec::new();
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(place) else {
+                    return Ok::<_, E>(done);
+                };
+                done.push((place, work(item)?));
+            }
+        };
+        let threads = self.workers().min(items.len());
+        let mut all = thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+            let mut all = Vec::with_capacity(items.len());
+            for handle in handles {
+                match handle.join() {
+                    Ok(done) => all.extend(done?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok::<_, E>(all)
+        })?;
+        all.sort_by_key(|(place, _)| *place);
+        Ok(all.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Runs every statement on every instance: outcomes by instance, then by statement.

@@ -6,8 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::draft::Draft;
 use super::offline::{self, Wish};
@@ -162,31 +160,8 @@ impl<'a> Proposer<'a> {
         numbers: &[u64],
         wish: &(dyn Fn(&mut Random) -> Wish + Sync),
     ) -> Result<Vec<Option<Proven>>, SandboxError> {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(number) = numbers.get(place) else {
-                    return Ok(done);
-                };
-                done.push((place, self.prove_one(*number, wish)?));
-            }
-        };
-        let threads = self.sandbox.workers().min(numbers.len());
-        let mut all = thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let mut all = Vec::with_capacity(numbers.len());
-            for handle in handles {
-                match handle.join() {
-                    Ok(done) => all.extend(done?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok::<_, SandboxError>(all)
-        })?;
-        all.sort_by_key(|(place, _)| *place);
-        Ok(all.into_iter().map(|(_, one)| one).collect())
+        self.sandbox
+            .each(numbers, |number| self.prove_one(*number, wish))
     }
 
     fn prove_one(
