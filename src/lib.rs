@@ -24,6 +24,7 @@
 //! Above them:
 //! - [`nano`]: the embedded base and how it is made.
 //! - [`round`]: one iteration, and the suite that it is measured by.
+//! - [`replay`]: what was recorded, looked at again: why, retract.
 //! - [`cli`]: arguments and one file per command; the only layer that prints.
 
 pub mod base;
@@ -35,6 +36,7 @@ pub mod lake;
 pub mod nano;
 pub mod ops;
 pub mod query;
+pub mod replay;
 pub mod round;
 pub mod sandbox;
 pub mod student;

@@ -2,6 +2,7 @@
 //!
 //! - [`canonical`]: the one byte string that a value has, and its inverse.
 //! - [`id`]: typed 32-byte ids and content hashes.
+//! - [`prefix`]: the first digits of an id, as a user gives them.
 //! - [`framed`]: JSON documents that carry the hash of their own bytes.
 //! - [`disk`]: the few file operations that durability rests on, behind a trait.
 //! - [`seed`]: random choices that repeat.
@@ -14,5 +15,6 @@ pub mod canonical;
 pub mod disk;
 pub mod framed;
 pub mod id;
+pub mod prefix;
 pub mod seed;
 pub mod world;

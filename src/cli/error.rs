@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::table::shorten;
 use crate::lake::LakeError;
 use crate::lake::import::ImportError;
 use crate::query::QueryError;
+use crate::replay::ReplayError;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -124,6 +126,42 @@ impl From<QueryError> for CliError {
         }
     }
 }
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReplayError::Lake(error) => error.into(),
+            ReplayError::Unknown { .. } => Self::Usage(format!(
+                "{message}; antiks sql \"select id, kind from events\" lists what there is"
+            )),
+            ReplayError::Ambiguous {
+                candidates, more, ..
+            } => {
+                let mut lines = vec![format!("{message}; give more digits of one of them:")];
+                let candidates = candidates.iter();
+                lines.extend(candidates.map(|it| {
+                    let text = format!("{} {}: {}", it.kind, it.id, it.summary);
+                    format!("  {}", shorten(&text, MAX_CANDIDATE_CHARS))
+                }));
+                lines.extend((more > 0).then(|| format!("  … and {more} more")));
+                Self::Usage(lines.join("\n"))
+            }
+            ReplayError::NoReason => Self::Usage(format!("{message}: --reason TEXT")),
+            ReplayError::AlreadyRetracted { target_id, .. } => Self::with_hint(
+                message,
+                format!("antiks why {target_id} shows what rests on it"),
+            ),
+            ReplayError::OfRetraction(_) => Self::with_hint(
+                message,
+                "what was retracted wrongly can be asked, answered and graded anew",
+            ),
+        }
+    }
+}
+
+/// The widest line of an error that lists events.
+const MAX_CANDIDATE_CHARS: usize = 160;
 
 /// What is wrong with a query, and the line of it that is meant with a mark under the
 /// place.

@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write, stdin};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::error::CliError;
-use super::place::Place;
+use super::place::{Place, Waiting};
+use crate::lake::Writer;
 use crate::lake::import::{ImportError, Imported, import};
-use crate::lake::{Ground, Wait, Writer};
 
 /// Append events given as NDJSON, one commit for each file.
 #[derive(Args)]
@@ -19,9 +18,8 @@ pub struct ImportEvents {
     /// The files; `-` reads stdin
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Wait until another writer is done, or at most so many seconds
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
-    wait: Option<Option<f64>>,
+    #[command(flatten)]
+    waiting: Waiting,
     /// Print one JSON object for each file: {file, commit, events, hash}
     #[arg(long)]
     json: bool,
@@ -31,18 +29,7 @@ impl ImportEvents {
     /// Runs the command.
     pub fn run(self, place: &Place) -> Result<ExitCode, CliError> {
         let settled = place.settle()?;
-        let wait = match self.wait {
-            None => Wait::No,
-            Some(None) => Wait::Forever,
-            Some(Some(seconds)) => Wait::For(
-                Duration::try_from_secs_f64(seconds)
-                    .map_err(|error| CliError::Usage(format!("--wait: {error}")))?,
-            ),
-        };
-        let ground = Ground {
-            wait,
-            ..Ground::system()
-        };
+        let ground = self.waiting.ground()?;
         // A name that is mistyped should not leave an empty lake behind.
         for path in self.files.iter().filter(|path| path.as_os_str() != "-") {
             File::open(path)

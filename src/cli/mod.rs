@@ -21,6 +21,7 @@ mod place;
 mod pretrain;
 mod query;
 mod repl;
+mod retract;
 mod sandbox;
 mod sql;
 mod statement;
@@ -28,6 +29,7 @@ mod status;
 mod table;
 mod train;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 
@@ -66,6 +68,9 @@ enum Command {
     Query(query::RunQuery),
     /// Recompute everything in the lake and name what is not as it must be
     Verify(verify::Verify),
+    // A comment here would hide the longer one above each of these two from --help.
+    Why(why::Why),
+    Retract(retract::RetractEvent),
     /// Show challenges of the offline teacher
     Challenge(challenge::ShowChallenges),
     /// Grade an answer by running it
@@ -140,6 +145,8 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Sql(command) => command.run(&place),
         Command::Query(command) => command.run(&place),
         Command::Verify(command) => command.run(&place),
+        Command::Why(command) => command.run(&place),
+        Command::Retract(command) => command.run(&place),
         Command::Challenge(command) => command.run(),
         Command::Grade(command) => command.run(),
         Command::Train(command) => command.run(),

@@ -1,13 +1,15 @@
-//! Which lake a command works on: `--lake`, the configuration, or `./lake`.
+//! Which lake a command works on: `--lake`, the configuration, or `./lake`; and how long it
+//! waits for another writer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
 use super::config::Config;
 use super::error::CliError;
 use crate::lake::import::import;
-use crate::lake::{Ground, Lake, Writer};
+use crate::lake::{Ground, Lake, Wait, Writer};
 
 /// The lake's folder if nothing else is said.
 const DEFAULT_LAKE: &str = "lake";
@@ -28,6 +30,32 @@ pub struct Place {
     /// The configuration file [default: ./antiks.toml if there is one]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+}
+
+/// The options of every command that writes to a lake.
+#[derive(Args)]
+pub struct Waiting {
+    /// Wait until another writer is done, or at most so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+    wait: Option<Option<f64>>,
+}
+
+impl Waiting {
+    /// What a writer stands on.
+    pub fn ground(&self) -> Result<Ground, CliError> {
+        let wait = match self.wait {
+            None => Wait::No,
+            Some(None) => Wait::Forever,
+            Some(Some(seconds)) => Wait::For(
+                Duration::try_from_secs_f64(seconds)
+                    .map_err(|error| CliError::Usage(format!("--wait: {error}")))?,
+            ),
+        };
+        Ok(Ground {
+            wait,
+            ..Ground::system()
+        })
+    }
 }
 
 /// Where a command works, and by which settings.

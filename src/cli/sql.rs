@@ -17,8 +17,9 @@ use crate::query::Session;
 /// Ask the lake in SQL.
 ///
 /// There is a table for each kind of event and the views `attempts` (challenge, answer
-/// and grade in one row) and `edges` (what came from what); `.tables` and `.schema` in a
-/// session list them. Ids are 32 bytes: compare them with x'…'.
+/// and grade in one row), `events` (every event with its kind) and `edges` (what came from
+/// what); `.tables` and `.schema` in a session list them. Ids are 32 bytes: compare them
+/// with x'…'.
 #[derive(Args)]
 pub struct Sql {
     /// The query, or several with `;` between them; without one, a session begins

@@ -12,16 +12,20 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::place::Place;
-use super::table::{MAX_CELL_CHARS, new_table, shorten};
+use super::table::{MAX_CELL_CHARS, new_table, short_id, shorten};
 use crate::base::id::ContentHash;
-use crate::event::KINDS;
+use crate::event::retraction::Retraction;
 use crate::event::run_started::RunStarted;
+use crate::event::{KINDS, Kind};
 use crate::lake::Lake;
+use crate::lake::graph::Graph;
+use crate::replay::relative::describe;
+use crate::replay::{Relative, Taint};
 
 /// Say what the lake holds.
 #[derive(Args)]
 pub struct Status {
-    /// Print it as JSON: {commits, events{}, runs[], ...}
+    /// Print it as JSON: {commits, events{}, runs[], tainted[], ...}
     #[arg(long)]
     json: bool,
     /// Say what the lake held after this commit
@@ -39,6 +43,8 @@ struct Holdings {
     bytes: u64,
     events: BTreeMap<&'static str, u64>,
     runs: Vec<Run>,
+    /// The checkpoints that rest on a retracted event.
+    tainted: Vec<Relative>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +118,7 @@ impl Holdings {
             bytes,
             events,
             runs,
+            tainted: tainted(lake)?,
         })
     }
 
@@ -145,19 +152,47 @@ impl Holdings {
             column.set_cell_alignment(CellAlignment::Right);
         }
         writeln!(out, "{table}")?;
-        if self.runs.is_empty() {
-            return Ok(());
+        if !self.runs.is_empty() {
+            let mut table = new_table();
+            table.set_header(["run", "teacher", "student", "seed", "started"]);
+            for run in &self.runs {
+                let started = when(run.started_at_us);
+                let seed = run.seed.to_string();
+                let row = [&run.name, &run.teacher, &run.student, &seed, &started];
+                table.add_row(row.map(|text| shorten(text, MAX_CELL_CHARS)));
+            }
+            writeln!(out, "\n{table}")?;
         }
-        let mut table = new_table();
-        table.set_header(["run", "teacher", "student", "seed", "started"]);
-        for run in &self.runs {
-            let started = when(run.started_at_us);
-            let seed = run.seed.to_string();
-            let row = [&run.name, &run.teacher, &run.student, &seed, &started];
-            table.add_row(row.map(|text| shorten(text, MAX_CELL_CHARS)));
+        if !self.tainted.is_empty() {
+            let mut table = new_table();
+            table.set_header(["tainted adapter", "run", "iteration", "rests on retracted"]);
+            for adapter in &self.tainted {
+                let run = adapter.run.as_deref().unwrap_or_default();
+                let cause = adapter.rests_on_retracted;
+                let cause = cause.map_or_else(|| "it is itself".to_owned(), short_id);
+                let iteration = adapter.iteration.to_string();
+                let row = [&short_id(adapter.id), run, &iteration, &cause];
+                table.add_row(row.map(|text| shorten(text, MAX_CELL_CHARS)));
+            }
+            writeln!(out, "\n{table}")?;
+            writeln!(
+                out,
+                "`antiks query tainted` names all that is retracted below them."
+            )?;
         }
-        writeln!(out, "\n{table}")
+        Ok(())
     }
+}
+
+/// The checkpoints that rest on a retracted event. References are read only if anything
+/// was ever retracted.
+fn tainted(lake: &Lake) -> Result<Vec<Relative>, CliError> {
+    if lake.event_files(Retraction::KIND).next().is_none() {
+        return Ok(Vec::new());
+    }
+    let graph = Graph::read(lake)?;
+    let taint = Taint::read(&graph)?;
+    Ok(describe(&graph, &taint, &taint.checkpoints(&graph))?)
 }
 
 /// A time as people read it, in UTC.

@@ -1,6 +1,6 @@
 //! Tables for people: one line a row, or one line a value where rows are too wide.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::io::{IsTerminal, stdout};
 
 use arrow::array::{Array, RecordBatch};
@@ -118,6 +118,11 @@ impl Grid {
         }
         text
     }
+}
+
+/// An id as far as people read it; tables cut it off at the same digit.
+pub fn short_id(id: impl Display) -> String {
+    id.to_string().chars().take(HASH_CHARS - 1).collect()
 }
 
 /// One line of at most so many characters.

@@ -5,6 +5,7 @@
 //! - [`table`]: Parquet files.
 //! - [`writer`], [`section`], [`encoder`], [`publish`], [`recovery`], [`known`], [`lock`]: the one writer.
 //! - [`spool`]: paid calls, recorded before and after they are made.
+//! - [`graph`]: who refers to whom, for walks over the whole lake.
 //! - [`import`]: events given as NDJSON.
 //! - [`verify`], [`report`], [`rows`], [`references`]: everything recomputed.
 //!
@@ -19,6 +20,7 @@
 pub mod commit;
 pub mod encoder;
 pub mod error;
+pub mod graph;
 pub mod import;
 pub mod known;
 pub mod layout;

@@ -3,6 +3,7 @@
 //! **Invariant.** Bytes are hashed before they are parsed ([`check_file`]): Parquet
 //! itself lets four of five flipped bits pass unseen.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -219,10 +220,7 @@ pub fn check_file(
 
 /// Opens a Parquet file whose bytes were checked; all columns, or those named.
 pub fn open(path: &Path, columns: Option<&[&str]>) -> Result<ParquetRecordBatchReader, LakeError> {
-    let file = open_file(path).map_err(reading(path))?;
-    let options = ArrowReaderOptions::new();
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-        .map_err(parquet(path))?;
+    let builder = builder(path)?;
     let mask = match columns {
         Some(columns) => parquet::arrow::ProjectionMask::columns(
             builder.parquet_schema(),
@@ -245,16 +243,56 @@ pub fn read_events<K: Kind>(
 ) -> Result<(), LakeError> {
     for batch in open(path, None)? {
         let batch = batch.map_err(|error| damaged(path, error.to_string()))?;
-        let reader = RowReader::<K>::new(&batch).map_err(|source| LakeError::Columns {
-            path: path.to_owned(),
-            source,
-        })?;
+        let reader = row_reader::<K>(path, &batch)?;
         for row in 0..batch.num_rows() {
             let (seq, id, event) = reader.event(iteration, row);
             visit(seq, crate::base::id::Id::new(id), event);
         }
     }
     Ok(())
+}
+
+/// The events in some rows of one checked file, typed; the rows must rise.
+pub fn read_rows<K: Kind>(
+    path: &Path,
+    iteration: u32,
+    rows: &[usize],
+    mut visit: impl FnMut(Event<K>),
+) -> Result<(), LakeError> {
+    let builder = builder(path)?;
+    let len_rows = builder.metadata().file_metadata().num_rows();
+    let len_rows = usize::try_from(len_rows).unwrap_or(0);
+    if rows.last().is_some_and(|last| *last >= len_rows) {
+        return Err(damaged(path, "it has fewer rows than were asked for"));
+    }
+    let ranges = rows.iter().map(|row| *row..*row + 1);
+    let selection = RowSelection::from_consecutive_ranges(ranges, len_rows);
+    let reader = builder
+        .with_row_selection(selection)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(parquet(path))?;
+    for batch in reader {
+        let batch = batch.map_err(|error| damaged(path, error.to_string()))?;
+        let reader = row_reader::<K>(path, &batch)?;
+        for row in 0..batch.num_rows() {
+            visit(reader.event(iteration, row).2);
+        }
+    }
+    Ok(())
+}
+
+fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, LakeError> {
+    let file = open_file(path).map_err(reading(path))?;
+    let options = ArrowReaderOptions::new();
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(parquet(path))
+}
+
+fn row_reader<K: Kind>(path: &Path, batch: &RecordBatch) -> Result<RowReader<K>, LakeError> {
+    RowReader::new(batch).map_err(|source| LakeError::Columns {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Begins a file of at least `rows` events of `kind`.

@@ -40,6 +40,7 @@ const BUILT_IN: &[(&str, &str)] = &[
         "slowest_answers",
         include_str!("../../queries/slowest_answers.sql"),
     ),
+    ("tainted", include_str!("../../queries/tainted.sql")),
     (
         "training_set",
         include_str!("../../queries/training_set.sql"),

@@ -1,8 +1,9 @@
 //! The views that every session has.
 //!
-//! `attempts` stands in `queries/views/`. `edges` is made from the kinds' columns: one
-//! row for each reference from an event (`child_id`) to one that it came from
-//! (`parent_id`), with the column that holds it (`role`).
+//! `attempts` stands in `queries/views/`. The others are made from the kinds: `events` has
+//! one row for each event, with its kind; `edges` one row for each reference from an event
+//! (`child_id`) to one that it came from (`parent_id`), with the column that holds it
+//! (`role`).
 
 use arrow::datatypes::DataType;
 
@@ -16,7 +17,16 @@ pub fn all() -> Vec<(&'static str, String)> {
             include_str!("../../queries/views/attempts.sql").to_owned(),
         ),
         ("edges", edges()),
+        ("events", events()),
     ]
+}
+
+fn events() -> String {
+    let selects = KINDS.map(|kind| {
+        let (name, table) = (kind.name(), kind.table());
+        format!("select seq, id, '{name}' as kind, iteration, recorded_at from {table}")
+    });
+    selects.join("\nunion all\n")
 }
 
 fn edges() -> String {

@@ -32,11 +32,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "base", "sandbox", "database", "grading", "teacher", "student", "train", "nano",
         ],
     ),
+    ("replay", &["base", "event", "lake"]),
     (
         "cli",
         &[
             "base", "event", "lake", "query", "sandbox", "database", "grading", "teacher", "ops",
-            "student", "train", "nano", "round",
+            "student", "train", "nano", "round", "replay",
         ],
     ),
 ];
