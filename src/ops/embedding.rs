@@ -1,8 +1,12 @@
 //! The embedding: a row of a table for each token.
 
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 
+use super::matmul_into;
 use super::rows::{Locked, new_rows};
+
+/// Bytes of ones and zeros at a time.
+const ONE_HOT_BYTES: usize = 256 << 20;
 
 /// The rows of `table` (vocabulary, dim) for `tokens` (u32, rows).
 pub fn embedding(table: &Tensor, tokens: &Tensor) -> Result<Tensor> {
@@ -25,20 +29,20 @@ pub fn embedding(table: &Tensor, tokens: &Tensor) -> Result<Tensor> {
 /// `gradient` (vocabulary, dim; f32), in the order of `tokens` (rows).
 pub fn embedding_gradient(gradient: &Tensor, tokens: &[u32], dy: &Tensor) -> Result<()> {
     let (vocabulary, width) = gradient.dims2()?;
-    let device = gradient.device();
-    let dy = dy.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-    let dy = Locked::new(&dy);
-    let dy = dy.rows()?;
-    if (dy.len, dy.width) != (tokens.len(), width)
+    if dy.dims() != [tokens.len(), width]
         || tokens.iter().any(|token| *token as usize >= vocabulary)
     {
         bail!(
-            "{} gradients of {} numbers for {} tokens",
-            dy.len,
-            dy.width,
+            "gradients of {:?} for {} tokens of {vocabulary}",
+            dy.dims(),
             tokens.len()
         )
     }
+    if !gradient.device().is_cpu() {
+        return embedding_gradient_as_product(gradient, tokens, dy);
+    }
+    let dy = Locked::new(dy);
+    let dy = dy.rows()?;
     let mut rows_of = vec![Vec::new(); vocabulary];
     for (row, token) in tokens.iter().enumerate() {
         rows_of[*token as usize].push(row);
@@ -50,5 +54,21 @@ pub fn embedding_gradient(gradient: &Tensor, tokens: &[u32], dy: &Tensor) -> Res
             }
         }
     })?;
-    gradient.slice_set(&(gradient + sums.to_device(device)?)?, 0, 0)
+    gradient.slice_set(&(gradient + sums)?, 0, 0)
+}
+
+/// Rows of ones and zeros, which pick out the tokens, times the gradients: more work than
+/// there is, and yet faster than to gather rows in an order that stays the same.
+fn embedding_gradient_as_product(gradient: &Tensor, tokens: &[u32], dy: &Tensor) -> Result<()> {
+    let device = gradient.device();
+    let vocabulary = gradient.dim(0)? as u32;
+    let names = Tensor::arange(0, vocabulary, device)?.unsqueeze(0)?;
+    let rows_at_a_time = (ONE_HOT_BYTES / (2 * vocabulary as usize)).max(64);
+    for (place, tokens) in tokens.chunks(rows_at_a_time).enumerate() {
+        let rows = dy.narrow(0, place * rows_at_a_time, tokens.len())?;
+        let tokens = Tensor::new(tokens, device)?.unsqueeze(1)?;
+        let is_token = tokens.broadcast_eq(&names)?.to_dtype(dy.dtype())?;
+        matmul_into(gradient, &is_token.t()?, &rows, 1.0, 1.0)?;
+    }
+    Ok(())
 }
