@@ -1,12 +1,13 @@
 //! Decoding: answers to many prompts, one token for each of them at a time.
 //!
-//! Prompts are read in groups of similar length, packed without padding; then every row
-//! of a group goes on at a position of its own until it ends, and rows that ended are
-//! left out of the following steps.
+//! Prompts are read several at once, packed without padding; then every row goes on at a
+//! position of its own until it ends, and its slot is given to a prompt that waits.
 //!
-//! **Invariant.** The same prompts with the same settings give the same answers. Another
-//! grouping may differ where two tokens are all but equally likely, since products of
+//! **Invariant.** The same prompts with the same settings give the same answers. Others
+//! beside them may change one where two tokens are all but equally likely, since products of
 //! other shapes round differently.
+
+use std::collections::VecDeque;
 
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_transformers::generation::{LogitsProcessor, Sampling as CandleSampling};
@@ -69,6 +70,19 @@ pub struct Answer {
     pub ending: Ending,
 }
 
+impl Answer {
+    fn empty() -> Self {
+        Self {
+            tokens: Vec::new(),
+            logprobs: Vec::new(),
+            ending: Ending::Length,
+        }
+    }
+}
+
+/// Free slots that are worth reading prompts for.
+const READ_AT_ONCE: usize = 8;
+
 /// Answers to `prompts`, in their order. `on_token` is called with the number of the
 /// prompt and each new token.
 ///
@@ -92,22 +106,27 @@ pub fn generate(
     }
     let mut order: Vec<usize> = (0..prompts.len()).collect();
     order.sort_by_key(|number| (prompts[*number].len(), *number));
-    let mut answers: Vec<Option<Answer>> = vec![None; prompts.len()];
-    for numbers in order.chunks(settings.batch_rows.max(1)) {
-        let mut group = Group::new(model, prompts, numbers, settings)?;
-        while group.step(on_token)? {}
-        for row in group.rows {
-            answers[row.number] = Some(row.answer);
-        }
+    if settings.max_new_tokens == 0 {
+        return Ok(vec![Answer::empty(); prompts.len()]);
     }
-    Ok(answers.into_iter().flatten().collect())
+    let mut group = Group::new(model, prompts, order, settings)?;
+    while group.step(on_token)? {}
+    let mut rows = group.rows;
+    rows.sort_by_key(|row| row.number);
+    Ok(rows.into_iter().map(|row| row.answer).collect())
 }
 
-/// Prompts that are answered together.
+/// Prompts that are answered together: as answers end, others take their slots.
 struct Group<'a> {
     model: &'a Model,
     settings: &'a Settings,
+    prompts: &'a [Vec<u32>],
     cache: Cache,
+    len_tokens: usize,
+    /// Slots of the cache that nobody has.
+    free: Vec<usize>,
+    /// Prompts that wait for a slot.
+    waiting: VecDeque<usize>,
     rows: Vec<Row>,
     /// Logits (open rows, vocabulary) of the next token.
     logits: Tensor,
@@ -117,6 +136,7 @@ struct Group<'a> {
 
 struct Row {
     number: usize,
+    slot: usize,
     answer: Answer,
     /// Where its next token goes.
     position: usize,
@@ -125,31 +145,50 @@ struct Row {
 }
 
 impl<'a> Group<'a> {
-    /// Reads the prompts.
+    /// Reads the first prompts.
     fn new(
         model: &'a Model,
-        prompts: &[Vec<u32>],
-        numbers: &[usize],
+        prompts: &'a [Vec<u32>],
+        order: Vec<usize>,
         settings: &'a Settings,
     ) -> Result<Self> {
-        let lens: Vec<usize> = numbers
-            .iter()
-            .map(|number| prompts[*number].len())
-            .collect();
-        let longest = lens.iter().max().copied().unwrap_or(0);
+        let slots = settings.batch_rows.clamp(1, order.len().max(1));
+        let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
         let len_tokens = longest
             .saturating_add(settings.max_new_tokens)
             .min(model.max_positions());
-        let cache = Cache::new(model, numbers.len(), len_tokens)?;
-        let device = model.device();
+        let none = Tensor::zeros((0, 0), model.embedding.dtype(), model.device())?;
+        let mut group = Self {
+            cache: Cache::new(model, slots, len_tokens)?,
+            len_tokens,
+            free: (0..slots).rev().collect(),
+            waiting: order.into(),
+            rows: Vec::with_capacity(prompts.len()),
+            logits: none,
+            open: Vec::new(),
+            model,
+            settings,
+            prompts,
+        };
+        group.admit()?;
+        Ok(group)
+    }
+
+    /// Reads as many waiting prompts as there are free slots.
+    fn admit(&mut self) -> Result<()> {
+        let count = self.free.len().min(self.waiting.len());
+        let numbers: Vec<usize> = self.waiting.drain(..count).collect();
+        let given = self.free.split_off(self.free.len() - count);
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let (model, device, cache) = (self.model, self.model.device(), &self.cache);
+        let prompts = numbers.iter().map(|number| &self.prompts[*number]);
+        let lens: Vec<usize> = prompts.clone().map(Vec::len).collect();
         let sequences = Sequences::new(&lens, device)?;
-        let tokens: Vec<u32> = numbers
-            .iter()
-            .flat_map(|number| &prompts[*number])
-            .copied()
-            .collect();
-        let slot_of = |(slot, len): (usize, &usize)| std::iter::repeat_n(slot as u32, *len);
-        let slots: Vec<u32> = lens.iter().enumerate().flat_map(slot_of).collect();
+        let tokens: Vec<u32> = prompts.flatten().copied().collect();
+        let slot_of = |(slot, len): (&usize, &usize)| std::iter::repeat_n(*slot as u32, *len);
+        let slots: Vec<u32> = given.iter().zip(&lens).flat_map(slot_of).collect();
         let to = Slots {
             slots: Tensor::new(slots.as_slice(), device)?,
             positions: sequences.positions.clone(),
@@ -163,35 +202,27 @@ impl<'a> Group<'a> {
         })?;
         let last: Vec<u32> = sequences.starts()[1..].iter().map(|end| end - 1).collect();
         let last = embedding(&x, &Tensor::new(last.as_slice(), device)?)?;
-        let row = |(number, len): (&usize, usize)| Row {
-            number: *number,
-            answer: Answer {
-                tokens: Vec::new(),
-                logprobs: Vec::new(),
-                ending: Ending::Length,
-            },
-            position: len,
-            most_tokens: settings.max_new_tokens.min(len_tokens - len),
-            chance: chance(&settings.sampling, *number),
+        let logits = model.logits(&last)?;
+        self.logits = match self.open.is_empty() {
+            true => logits,
+            false => Tensor::cat(&[&self.logits, &logits], 0)?,
         };
-        let rows: Vec<Row> = numbers.iter().zip(lens).map(row).collect();
-        Ok(Self {
-            logits: model.logits(&last)?,
-            open: (0..rows.len()).collect(),
-            model,
-            settings,
-            cache,
-            rows,
-        })
+        for ((number, slot), len) in numbers.into_iter().zip(given).zip(lens) {
+            self.open.push(self.rows.len());
+            self.rows.push(Row {
+                number,
+                slot,
+                answer: Answer::empty(),
+                position: len,
+                most_tokens: self.settings.max_new_tokens.min(self.len_tokens - len),
+                chance: chance(&self.settings.sampling, number),
+            });
+        }
+        Ok(())
     }
 
     /// Chooses the next token of every open row, and reads it; `false` if none is open.
     fn step(&mut self, on_token: &mut dyn FnMut(usize, u32)) -> Result<bool> {
-        let Self { rows, open, .. } = self;
-        open.retain(|row| rows[*row].most_tokens > 0);
-        if open.is_empty() {
-            return Ok(false);
-        }
         let (tokens, logprobs) = self.choose()?;
         for (place, row) in self.open.iter().enumerate() {
             let row = &mut self.rows[*row];
@@ -203,14 +234,25 @@ impl<'a> Group<'a> {
                 row.most_tokens = row.answer.tokens.len();
             }
         }
-        let rows = &self.rows;
-        self.open
-            .retain(|row| rows[*row].answer.tokens.len() < rows[*row].most_tokens);
-        if self.open.is_empty() {
-            return Ok(false);
+        let Self {
+            rows, open, free, ..
+        } = self;
+        open.retain(|row| {
+            let row = &rows[*row];
+            let goes_on = row.answer.tokens.len() < row.most_tokens;
+            if !goes_on {
+                free.push(row.slot);
+            }
+            goes_on
+        });
+        if !self.open.is_empty() {
+            self.read()?;
         }
-        self.read()?;
-        Ok(true)
+        // A few prompts at once are read faster than one by one.
+        if self.open.is_empty() || self.free.len() >= READ_AT_ONCE {
+            self.admit()?;
+        }
+        Ok(!self.open.is_empty())
     }
 
     /// The chosen tokens of the open rows, and how likely each was if that is asked for.
@@ -245,7 +287,8 @@ impl<'a> Group<'a> {
         let device = self.model.device();
         let last = |row: &usize| self.rows[*row].answer.tokens.last().copied().unwrap_or(0);
         let tokens: Vec<u32> = self.open.iter().map(last).collect();
-        let slots: Vec<u32> = self.open.iter().map(|row| *row as u32).collect();
+        let slot = |row: &usize| self.rows[*row].slot as u32;
+        let slots: Vec<u32> = self.open.iter().map(slot).collect();
         let positions: Vec<u32> = self
             .open
             .iter()
