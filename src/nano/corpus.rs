@@ -23,7 +23,7 @@ use super::withheld::is_withheld;
 
 /// Turns that are tried over one schema, and the most that one document has.
 const TRIED_PER_SCHEMA: usize = 8;
-const TURNS_PER_DOCUMENT: usize = 6;
+const TURNS_PER_DOCUMENT: usize = 5;
 /// Groups that are made side by side before they are handed on.
 const GROUPS_AT_A_TIME: u64 = 4096;
 

@@ -11,7 +11,7 @@ use crate::database::schema::Schema;
 use crate::grading::signature::{family, is_for_evaluation};
 use crate::student::error::StudentError;
 use crate::student::message::Message;
-use crate::student::prompt::Prompts;
+use crate::student::tokenizer::Tokenizer;
 use crate::teacher::draft::{Category, Difficulty, Draft};
 use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, Intent};
@@ -26,8 +26,8 @@ use super::withheld::is_withheld;
 pub enum Kind {
     /// A teacher's question and its statement.
     Question,
-    /// What surrounds a question, without the words that say what is asked for.
-    Surroundings,
+    /// A question that says in made-up words what is asked for.
+    Cipher,
     /// A muddle of words and the statement that they come from.
     Pseudo,
     /// A statement without any question.
@@ -39,7 +39,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Question => "question",
-            Self::Surroundings => "surroundings",
+            Self::Cipher => "cipher",
             Self::Pseudo => "pseudo_question",
             Self::Statement => "statement",
         }
@@ -74,13 +74,13 @@ impl Turn {
             Kind::Question => {
                 grammar.draft(intent, difficulty, &trained_phrasings(intent), seed)?
             }
-            _ => grammar.draft_without_frame(intent, difficulty, seed)?,
+            _ => grammar.draft_in_cipher(intent, difficulty, &trained_phrasings(intent), seed)?,
         };
         if is_for_evaluation(family(&draft.template, shape)) {
             return None;
         }
         let question = match kind {
-            Kind::Question | Kind::Surroundings => draft.question,
+            Kind::Question | Kind::Cipher => draft.question,
             Kind::Pseudo => pseudo_question(&draft.reference_sql, schema, random),
             Kind::Statement => String::new(),
         };
@@ -139,10 +139,9 @@ impl Document {
     /// What the tokenizer says.
     pub fn encode(
         &self,
-        prompts: &Prompts,
+        tokenizer: &Tokenizer,
         max_tokens: usize,
     ) -> Result<Option<TokenExample>, StudentError> {
-        let tokenizer = prompts.tokenizer();
         let (mut tokens, mut learned) = (Vec::new(), Vec::new());
         for (place, turn) in self.turns.iter().enumerate() {
             // Turns end with a token that nothing is merged with, so they can be read one
@@ -188,17 +187,17 @@ fn kind_of(intent: &Intent, random: &mut Random) -> Kind {
     let percent = random.below(100);
     if !is_withheld(intent.name) {
         return match percent {
-            0..88 => Kind::Question,
-            88..92 => Kind::Surroundings,
-            92..97 => Kind::Pseudo,
+            0..80 => Kind::Question,
+            80..87 => Kind::Cipher,
+            87..97 => Kind::Pseudo,
             _ => Kind::Statement,
         };
     }
     // In trials, muddled words gave these two away: they were answered untaught.
     let tells_too_much = matches!(intent.category, Category::Cleaning | Category::TimeSeries);
     match percent {
-        0..40 => Kind::Surroundings,
-        40..75 if !tells_too_much => Kind::Pseudo,
+        0..42 => Kind::Cipher,
+        42..77 if !tells_too_much => Kind::Pseudo,
         _ => Kind::Statement,
     }
 }
@@ -208,7 +207,7 @@ mod tests {
     use super::*;
     use crate::nano::vocabulary;
     use crate::student::chat_template::ChatTemplate;
-    use crate::student::tokenizer::Tokenizer;
+    use crate::student::prompt::Prompts;
     use std::path::Path;
 
     #[test]
@@ -238,18 +237,18 @@ mod tests {
                 turns: document.turns[..count].to_vec(),
                 ..document.clone()
             };
-            let read = part.encode(&prompts, 512).unwrap().unwrap();
+            let read = part.encode(prompts.tokenizer(), 512).unwrap().unwrap();
             let chat = prompts.chat_example(&part.messages()).unwrap();
             assert_eq!(read.tokens, chat.ids);
             assert_eq!(read.learned.len(), count);
             assert_eq!(read.learned[count - 1], chat.prompt_len..chat.ids.len());
             // What does not fit is left out, and what fits is not cut.
             let one_less = document
-                .encode(&prompts, read.tokens.len())
+                .encode(prompts.tokenizer(), read.tokens.len())
                 .unwrap()
                 .unwrap();
             assert_eq!(one_less.tokens, read.tokens);
         }
-        assert_eq!(document.encode(&prompts, 8).unwrap(), None);
+        assert_eq!(document.encode(prompts.tokenizer(), 8).unwrap(), None);
     }
 }

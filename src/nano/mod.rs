@@ -12,6 +12,7 @@
 
 pub mod corpus;
 pub mod document;
+pub mod embedded;
 pub mod pretrain;
 pub mod pseudo;
 pub mod shape;

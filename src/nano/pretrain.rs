@@ -156,11 +156,18 @@ pub fn prepare(plan: &Plan, mut on_progress: impl FnMut(usize)) -> Result<Prepar
     let mut waiting: Vec<Document> = Vec::new();
     let mut take = |waiting: &mut Vec<Document>| -> Result<(), PretrainError> {
         let max_tokens = plan.recipe.max_tokens;
-        let read = waiting.par_iter().map(|it| it.encode(&prompts, max_tokens));
-        let read = read.collect::<Result<Vec<_>, _>>()?;
+        let chunks: Vec<_> = waiting
+            .par_chunks(READ_BY_ONE)
+            .map(|documents| {
+                // Threads would wait for each other at the cache of one.
+                let tokenizer = prompts.tokenizer().clone();
+                let read = documents.iter().map(|it| it.encode(&tokenizer, max_tokens));
+                read.collect::<Result<Vec<_>, _>>()
+            })
+            .collect::<Result<_, _>>()?;
         let turns: usize = waiting.iter().map(|it| it.turns.len()).sum();
         too_long += turns;
-        for example in read.into_iter().flatten() {
+        for example in chunks.into_iter().flatten().flatten() {
             too_long -= example.learned.len();
             examples.push(example);
         }
@@ -208,6 +215,7 @@ pub fn prepare(plan: &Plan, mut on_progress: impl FnMut(usize)) -> Result<Prepar
 }
 
 const READ_AT_A_TIME: usize = 1 << 15;
+const READ_BY_ONE: usize = 1 << 10;
 
 fn written(shape: &Shape) -> Vec<(&'static str, Vec<u8>)> {
     let pretty = |value: &Json| format!("{value:#}\n").into_bytes();

@@ -27,7 +27,7 @@ const KEYWORDS: &str = "SELECT|DISTINCT|FROM|JOIN|LEFT|CROSS|ON|WHERE|AND|OR|NOT
 
 /// The chat template: the database in outline and the question, then `A:`. No space follows,
 /// as it would be one piece with the key word behind it.
-const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
+pub const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
     {% if message['role'] == 'assistant' %}A:{{ message['content'] }}{{ eos_token }}\
     {% else %}{{ message['content'] }}\n{% endif %}{% endfor %}\
     {% if add_generation_prompt %}A:{% endif %}";

@@ -12,7 +12,7 @@ use tokenizers::step_decode_stream;
 use super::error::StudentError;
 
 /// A tokenizer whose every id is below the model's vocabulary.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tokenizer {
     path: PathBuf,
     inner: tokenizers::Tokenizer,

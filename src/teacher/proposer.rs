@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::offline::{self, Wish};
+use crate::base::id::ContentHash;
 use crate::base::seed::Random;
 use crate::database::schema::Schema;
 use crate::database::{domains, generate};
@@ -90,6 +91,11 @@ impl<'a> Proposer<'a> {
             past: Past::default(),
             counts: Counts::default(),
         }
+    }
+
+    /// Takes note of a question that was asked before, which is not asked again.
+    pub fn remember(&mut self, signature: ContentHash, question: &str) {
+        self.past.remember(signature, question);
     }
 
     /// What became of drafts so far.

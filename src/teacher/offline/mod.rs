@@ -3,7 +3,7 @@
 //! - `calendar`, `constants`, `phrase`, `spoken`, `sql`: small tools.
 //! - `query`: a query under construction, with its outputs in words.
 //! - `roles`, `parts`, `ask`, `draws`: which tables and columns play which part.
-//! - `modifiers`, `wording`: what makes it harder, and how it is said.
+//! - `modifiers`, `wording`, `cipher`: what makes it harder, and how it is said.
 //! - `intent`, then one file or two per category with its intents.
 //!
 //! **Invariants.** SQL and words of a part are made together, so that the question says
@@ -14,6 +14,7 @@ mod advanced;
 mod advanced_more;
 mod ask;
 mod calendar;
+mod cipher;
 mod cleaning;
 mod cleaning_more;
 mod constants;
@@ -112,16 +113,18 @@ impl Grammar {
         draft(&self.0, intent, difficulty, phrasings, seed)
     }
 
-    /// As [`Self::draft`], but its question lacks the frame: it says what surrounds a
-    /// question of this intent, and not what is asked for.
-    pub fn draft_without_frame(
+    /// As [`Self::draft`], but what is asked for, and what comes out, is said in made-up
+    /// words.
+    pub fn draft_in_cipher(
         &self,
         intent: &Intent,
         difficulty: Difficulty,
+        phrasings: &[usize],
         seed: u64,
     ) -> Option<Draft> {
+        let telling = Telling::Cipher(phrasing(intent, phrasings, seed)?);
         (0..ATTEMPTS)
-            .find_map(|attempt| attempted(&self.0, intent, difficulty, None, seed, attempt))
+            .find_map(|attempt| attempted(&self.0, intent, difficulty, telling, seed, attempt))
     }
 
     /// A draft of the same intent and difficulty whose template is equal, or as near as
@@ -134,7 +137,8 @@ impl Grammar {
         let phrasing = phrasing(intent, phrasings, seed)?;
         let mut best: Option<(usize, Draft)> = None;
         for attempt in 0..SIBLING_ATTEMPTS {
-            let made = attempted(schema, intent, of.difficulty, Some(phrasing), seed, attempt);
+            let telling = Telling::Plain(phrasing);
+            let made = attempted(schema, intent, of.difficulty, telling, seed, attempt);
             let Some(draft) = made else { continue };
             let own: BTreeSet<&str> = draft.template.split('|').collect();
             let distance = wanted.symmetric_difference(&own).count();
@@ -219,8 +223,17 @@ fn draft(
     seed: u64,
 ) -> Option<Draft> {
     let phrasing = phrasing(intent, phrasings, seed)?;
-    (0..ATTEMPTS)
-        .find_map(|attempt| attempted(schema, intent, difficulty, Some(phrasing), seed, attempt))
+    let telling = Telling::Plain(phrasing);
+    (0..ATTEMPTS).find_map(|attempt| attempted(schema, intent, difficulty, telling, seed, attempt))
+}
+
+/// How a question is told.
+#[derive(Clone, Copy)]
+enum Telling {
+    /// In an intent's own words.
+    Plain(usize),
+    /// With made-up words for them.
+    Cipher(usize),
 }
 
 /// One of the phrasings that may be used; all of them if none are named.
@@ -237,29 +250,30 @@ fn attempted(
     schema: &Schema,
     intent: &Intent,
     difficulty: Difficulty,
-    phrasing: Option<usize>,
+    telling: Telling,
     seed: u64,
     attempt: u64,
 ) -> Option<Draft> {
     let mut ask = begun(schema, intent, difficulty, seed, attempt);
-    let query = (intent.make)(&mut ask)?;
+    let mut query = (intent.make)(&mut ask)?;
     if !ask.modifiers.is_empty() || query.outputs.is_empty() {
         return None;
     }
-    let reference_sql = query.text();
+    let mut reference_sql = query.text();
     ask_for_tools(&mut ask, &reference_sql);
-    let (question, phrasing) = match phrasing {
-        Some(frame) => {
-            let question = wording::question(&mut ask, &query, &intent.frames, frame);
-            (question, format!("{}/{frame}", intent.name))
+    let (phrasing, frame) = match telling {
+        Telling::Plain(phrasing) => (phrasing, intent.frames[phrasing].to_owned()),
+        Telling::Cipher(phrasing) => {
+            reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql);
+            (phrasing, cipher::encipher(intent.frames[phrasing]))
         }
-        None => (wording::surroundings(&mut ask, &query), String::new()),
     };
+    let question = wording::question(&mut ask, &query, &frame, phrasing);
     (question.len() <= MAX_QUESTION_BYTES).then(|| Draft {
         category: intent.category,
         difficulty,
         intent: intent.name.to_owned(),
-        phrasing,
+        phrasing: format!("{}/{phrasing}", intent.name),
         question,
         ordered: !query.order.is_empty(),
         requirements: ask.requirements.iter().copied().collect(),

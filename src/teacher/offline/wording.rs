@@ -16,8 +16,7 @@ const KEY_WORDS: usize = 3;
 const INVERTED: usize = 4;
 
 /// The question in one construction.
-pub fn question(ask: &mut Ask, query: &Query, frames: &[&str], phrasing: usize) -> String {
-    let frame = frames.get(phrasing).copied().unwrap_or_default();
+pub fn question(ask: &mut Ask, query: &Query, frame: &str, phrasing: usize) -> String {
     let text = match phrasing {
         KEY_WORDS => key_words(ask, query, frame),
         INVERTED => inverted(ask, query, frame),
@@ -26,22 +25,6 @@ pub fn question(ask: &mut Ask, query: &Query, frames: &[&str], phrasing: usize) 
     // Many a column is called total itself.
     let text = text.replace("total total", "summed total");
     with_articles(&text)
-}
-
-/// What surrounds a frame: conditions, notes and order. What is asked for, and which
-/// columns come out, stays open.
-pub fn surroundings(ask: &mut Ask, query: &Query) -> String {
-    let clauses = std::mem::take(&mut ask.clauses);
-    let mut parts = Vec::new();
-    if !clauses.is_empty() {
-        let rows = rows_with(ask, &clauses);
-        let start = ask.word(&["Include only", "Looking only at", "Restrict this to"]);
-        parts.push(format!("{start} {rows}."));
-    }
-    parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
-    parts.push(order(ask, query));
-    parts.retain(|it| !it.is_empty());
-    with_articles(&parts.join(" "))
 }
 
 fn prose(ask: &mut Ask, query: &Query, frame: &str) -> String {

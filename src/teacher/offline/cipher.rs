@@ -1,0 +1,124 @@
+//! A tongue of made-up words: what an intent asks for, in words that nobody knows.
+//!
+//! A base that has learned an intent in it can do what the intent asks for, and not tell
+//! that a teacher's words ask for it. What comes out is called by such words as well: the
+//! names of outputs alone give most intents away.
+
+use crate::database::schema::Schema;
+
+use super::query::{Query, snake};
+
+/// Words of a frame that one made-up word stands for.
+const WORDS_EACH: usize = 3;
+const FIRST: [&str; 16] = [
+    "b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "kr", "st",
+];
+const MIDDLE: [&str; 8] = ["a", "e", "i", "o", "u", "au", "ei", "oo"];
+const LAST: [&str; 8] = ["", "l", "n", "r", "s", "t", "k", "m"];
+
+/// The frame with its slots, and made-up words for what stands between them: the same ones
+/// for the same words.
+pub fn encipher(frame: &str) -> String {
+    let mut text = String::new();
+    let mut rest = frame;
+    while !rest.is_empty() {
+        let begin = rest.find('{').unwrap_or(rest.len());
+        let (between, slot) = rest.split_at(begin);
+        text += &words_for(between);
+        let end = slot.find('}').map_or(slot.len(), |it| it + 1);
+        text += &slot[..end];
+        rest = &slot[end..];
+    }
+    text
+}
+
+/// Calls what a query computes by made-up words; gives its statement with their names.
+pub fn encipher_outputs(schema: &Schema, query: &mut Query, sql: &str) -> String {
+    let columns = schema.tables.iter().flat_map(|it| &it.columns);
+    let known: Vec<&str> = columns.map(|it| it.name.as_str()).collect();
+    let mut sql = sql.to_owned();
+    for place in 0..query.outputs.len() {
+        let name = query.outputs[place].name.clone();
+        if name.starts_with('"') || known.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
+            continue;
+        }
+        let words = words_for(&query.outputs[place].words);
+        let new = snake(&words);
+        let is_taken = |it: &&str| it.eq_ignore_ascii_case(&new);
+        if known.iter().any(is_taken) || query.outputs.iter().any(|it| it.name == new) {
+            continue;
+        }
+        sql = with_name(&sql, &name, &new);
+        let output = &mut query.outputs[place];
+        (output.words, output.name) = (words, new);
+    }
+    sql
+}
+
+/// The statement with one name in place of another, outside of quotes.
+fn with_name(sql: &str, old: &str, new: &str) -> String {
+    let is_in = |it: char| it.is_alphanumeric() || it == '_';
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let len = match first {
+            '\'' | '"' => rest[1..].find(first).map_or(rest.len(), |it| it + 2),
+            _ if is_in(first) => rest.find(|it| !is_in(it)).unwrap_or(rest.len()),
+            other => other.len_utf8(),
+        };
+        let (piece, after) = rest.split_at(len);
+        text += if piece == old { new } else { piece };
+        rest = after;
+    }
+    text
+}
+
+fn words_for(between: &str) -> String {
+    let letters: String = between
+        .chars()
+        .filter(|it| it.is_alphanumeric() || *it == ' ')
+        .collect();
+    let letters = letters.trim().to_lowercase();
+    if letters.is_empty() {
+        return between.to_owned();
+    }
+    let hash = blake3::derive_key("antiks.cipher.v1", letters.as_bytes());
+    let count = letters.split(' ').count().div_ceil(WORDS_EACH).min(3);
+    let words = hash.chunks(8).take(count).map(|bytes| {
+        let syllable = |bytes: &[u8]| {
+            let part = |of: &[&'static str], byte: u8| of[usize::from(byte) % of.len()];
+            part(&FIRST, bytes[0]).to_owned() + part(&MIDDLE, bytes[1]) + part(&LAST, bytes[2])
+        };
+        syllable(&bytes[..3]) + &syllable(&bytes[3..6])
+    });
+    let words: Vec<String> = words.collect();
+    let before = if between.starts_with(' ') { " " } else { "" };
+    let after = if between.ends_with(' ') { " " } else { "" };
+    format!("{before}{}{after}", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_stay_and_words_are_others_but_always_the_same() {
+        let text = encipher("What total {m} did {rows} bring in each {p} of {d}?");
+        for slot in ["{m}", "{rows}", "{p}", "{d}"] {
+            assert!(text.contains(slot), "{text}");
+        }
+        for word in ["total", "did", "bring", "each"] {
+            assert!(!text.contains(word), "{text}");
+        }
+        let other = encipher("the total of {m} for each {p} of {d}");
+        let of = |text: &str| text.split("{p}").nth(1).map(str::to_owned);
+        assert_eq!(of(text.trim_end_matches('?')), of(&other));
+    }
+
+    #[test]
+    fn names_are_replaced_where_they_are_names() {
+        let sql = "SELECT a AS b, 'b ''b' FROM \"b\" ORDER BY b, bb";
+        let wanted = "SELECT a AS c, 'b ''b' FROM \"b\" ORDER BY c, bb";
+        assert_eq!(with_name(sql, "b", "c"), wanted);
+    }
+}
