@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::compute::{self, Compute};
 use super::error::CliError;
 use crate::base::world::{self, World};
+use crate::nano::embedded::embedded;
 use crate::sandbox::confine::strength;
 use crate::sandbox::sqlite_source;
 use crate::student::base::Base;
@@ -59,6 +60,10 @@ impl Doctor {
             ("device", json!(device_words(&device, choice))),
             ("why no CUDA", json!(opened.no_cuda)),
             ("device memory", json!(memory.map(said))),
+            (
+                "embedded student",
+                json!(format!("nano {}", embedded()?.id())),
+            ),
         ];
         if let Some(name) = &self.base {
             facts.extend(look_at(name, &device, memory)?);

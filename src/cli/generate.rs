@@ -9,10 +9,10 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::compute::{self, Compute};
+use super::desk;
 use super::error::CliError;
-use crate::base::world::{Stopwatch, World};
+use crate::base::world::Stopwatch;
 use crate::student::adapter::Adapter;
-use crate::student::base::Base;
 use crate::student::decode::{Answer, Ending, Sampling, Settings, generate};
 use crate::student::error::StudentError;
 use crate::student::message::Message;
@@ -26,7 +26,7 @@ use crate::train::data;
 /// gives it as it is. Answers are the likeliest ones, unless --temperature lets chance in.
 #[derive(Args)]
 pub struct Generate {
-    /// A folder in Hugging Face layout, or an id in its cache such as
+    /// nano, a folder in Hugging Face layout, or an id in its cache such as
     /// mistralai/Mistral-7B-Instruct-v0.2
     #[arg(long, value_name = "BASE")]
     base: String,
@@ -76,9 +76,8 @@ enum Line {
 impl Generate {
     /// Runs the command.
     pub fn run(self) -> Result<ExitCode, CliError> {
-        let world = World::system();
         let settings = self.settings()?;
-        let base = Base::find(&self.base, &world, compute::on_download())?;
+        let base = desk::base(&self.base)?;
         let config = base.config()?;
         let prompts = Prompts::of(&base, &config)?;
         let asked = self.prompts()?;

@@ -7,11 +7,16 @@
 //! To add a command: one file, its line in [`Command`] and in `dispatch`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod adapter;
+mod ask;
 mod challenge;
 mod compute;
 mod config;
+mod curve;
+mod desk;
 mod doctor;
 mod error;
+mod eval;
 mod generate;
 mod grade;
 mod import_events;
@@ -21,7 +26,10 @@ mod place;
 mod pretrain;
 mod query;
 mod repl;
+mod replay;
 mod retract;
+mod retrain;
+mod run_loop;
 mod sandbox;
 mod sql;
 mod statement;
@@ -29,6 +37,7 @@ mod status;
 mod table;
 mod train;
 mod verify;
+mod watch;
 mod why;
 
 use std::process::ExitCode;
@@ -58,6 +67,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(name = "loop")]
+    Loop(run_loop::RunLoop),
+    Replay(replay::ReplayIteration),
+    Retrain(retrain::Retrain),
+    Eval(eval::Evaluate),
+    Ask(ask::Ask),
     /// Write a commented antiks.toml
     Init(init::Init),
     /// Say what the lake holds
@@ -109,7 +124,14 @@ pub fn run() -> ExitCode {
         // On this thread: a worker's address space has no room for a deep stack.
         return sandbox::run_worker();
     }
-    if let Command::Train(_) | Command::Generate(_) = arguments.command {
+    if let Command::Loop(_)
+    | Command::Replay(_)
+    | Command::Retrain(_)
+    | Command::Eval(_)
+    | Command::Ask(_)
+    | Command::Train(_)
+    | Command::Generate(_) = arguments.command
+    {
         world::keep_freed_memory();
     }
     std::thread::scope(|scope| {
@@ -140,6 +162,11 @@ fn run_command(arguments: Arguments) -> ExitCode {
 fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
     let place = arguments.place;
     match arguments.command {
+        Command::Loop(command) => command.run(&place),
+        Command::Replay(command) => command.run(&place),
+        Command::Retrain(command) => command.run(&place),
+        Command::Eval(command) => command.run(&place),
+        Command::Ask(command) => command.run(&place),
         Command::Init(command) => command.run(),
         Command::Status(command) => command.run(&place),
         Command::Sql(command) => command.run(&place),

@@ -10,9 +10,10 @@ use clap::Args;
 use comfy_table::CellAlignment;
 use serde::Serialize;
 
+use super::curve::Curve;
 use super::error::CliError;
 use super::place::Place;
-use super::table::{MAX_CELL_CHARS, new_table, short_id, shorten};
+use super::table::{MAX_CELL_CHARS, new_table, short_id, shorten, terminal_chars};
 use crate::base::id::ContentHash;
 use crate::event::retraction::Retraction;
 use crate::event::run_started::RunStarted;
@@ -45,6 +46,9 @@ struct Holdings {
     runs: Vec<Run>,
     /// The checkpoints that rest on a retracted event.
     tainted: Vec<Relative>,
+    /// What the newest run has learned, for people.
+    #[serde(skip)]
+    curve: Option<Curve>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +123,7 @@ impl Holdings {
             events,
             runs,
             tainted: tainted(lake)?,
+            curve: Curve::of_newest_run(lake)?,
         })
     }
 
@@ -162,6 +167,9 @@ impl Holdings {
                 table.add_row(row.map(|text| shorten(text, MAX_CELL_CHARS)));
             }
             writeln!(out, "\n{table}")?;
+        }
+        if let Some(curve) = &self.curve {
+            writeln!(out, "\n{}", curve.draw(terminal_chars()))?;
         }
         if !self.tainted.is_empty() {
             let mut table = new_table();

@@ -52,6 +52,20 @@ impl Grid {
         }
     }
 
+    /// Rows that are there already, each with a text for each name; numbers stand on the
+    /// right.
+    pub fn of(names: &[String], is_number: Vec<bool>, rows: Vec<Vec<String>>) -> Self {
+        let one_line = |text: &String| shorten(text, MAX_CELL_CHARS);
+        Self {
+            names: names.iter().map(one_line).collect(),
+            is_number,
+            rows: rows
+                .iter()
+                .map(|row| row.iter().map(one_line).collect())
+                .collect(),
+        }
+    }
+
     /// How many rows there are.
     pub fn len_rows(&self) -> usize {
         self.rows.len()

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::compute::{self, Compute};
+use super::desk;
 use super::error::CliError;
 use crate::base::disk::OsDisk;
 use crate::base::id::ContentHash;
@@ -35,7 +36,7 @@ use crate::train::schedule::Schedule;
 /// a crash, it goes on with --resume as if nothing had happened.
 #[derive(Args)]
 pub struct Train {
-    /// A folder in Hugging Face layout, or an id in its cache such as
+    /// nano, a folder in Hugging Face layout, or an id in its cache such as
     /// mistralai/Mistral-7B-Instruct-v0.2
     #[arg(long, value_name = "BASE")]
     base: String,
@@ -154,7 +155,7 @@ impl Train {
         let world = World::system();
         let recipe = self.recipe()?;
         let device = self.compute.open()?;
-        let base = Base::find(&self.base, &world, compute::on_download())?;
+        let base = desk::base(&self.base)?;
         let (encoded, parent) = self.read(&base, &recipe)?;
         let origin = Origin {
             base: base.id(),

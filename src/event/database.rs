@@ -85,7 +85,7 @@ record! {
         pub shape_hash: ContentHash,
         /// The tables in order.
         pub tables: Vec<DatabaseTable>,
-        /// The instances that were made of it.
+        /// Instances that its challenges share; those of one challenge stand with it.
         pub instances: Vec<DatabaseInstance>,
     }
 }

@@ -31,8 +31,9 @@ record! {
         pub parameters: Vec<Parameter>,
         /// The lake's version that it was run at: a commit's number.
         pub lake_version: i64,
-        /// The hash of that commit.
-        pub lake_commit_hash: ContentHash,
+        /// The hash of that commit; left out in a run, whose ids must not depend on the
+        /// time that a commit's hash covers.
+        pub lake_commit_hash: Option<ContentHash>,
         /// The file that holds the rows.
         pub rows_snapshot: SnapshotHash,
         /// How many rows it has.

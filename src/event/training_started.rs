@@ -6,7 +6,7 @@ use super::record::record;
 use super::run_started::RunStarted;
 use super::snapshot::Snapshot;
 use super::words::Start;
-use crate::base::id::{ContentHash, Id};
+use crate::base::id::{BlobHash, ContentHash, Id};
 
 record! {
     /// How a training is done.
@@ -53,6 +53,8 @@ record! {
         pub device: String,
         /// The number format of activations: `f32` or `bf16`.
         pub dtype: String,
+        /// The last part of the steps over which the result is the mean.
+        pub average: Option<f64>,
     }
 }
 
@@ -77,6 +79,8 @@ record! {
         pub examples: i64,
         /// Steps that will be taken.
         pub steps: i64,
+        /// The examples as text, one JSON object a line.
+        pub examples_blob: Option<BlobHash>,
     }
 }
 

@@ -133,6 +133,11 @@ pub struct Past {
 }
 
 impl Past {
+    /// Remembers what was asked elsewhere.
+    pub fn remember(&mut self, signature: ContentHash, question: &str) {
+        self.asked.add(signature, question);
+    }
+
     /// Remembers a proven challenge, unless it repeats one.
     pub fn admit(&mut self, question: &str, proven: Admitted) -> Result<Admitted, Refusal> {
         if self.asked.has_signature(proven.signature) {

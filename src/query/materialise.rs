@@ -13,7 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::TryStreamExt;
 
 use super::catalogue::{Query, value_text};
-use super::session::{Binding, QueryError, Session};
+use super::session::{Binding, QueryError, Session, block_on};
 use crate::base::id::{ContentHash, Id};
 use crate::event::grade::Grade;
 use crate::event::snapshot::{Parameter, Snapshot};
@@ -26,7 +26,6 @@ pub struct TrainingSet {
     query: Query,
     parameters: Vec<Parameter>,
     lake_version: u64,
-    lake_commit_hash: ContentHash,
     /// The rows.
     pub rows: RecordBatch,
 }
@@ -53,7 +52,6 @@ impl TrainingSet {
             query: query.clone(),
             parameters,
             lake_version: lake.version(),
-            lake_commit_hash: lake.newest().hash,
             rows,
         })
     }
@@ -74,7 +72,7 @@ impl TrainingSet {
             query_hash: ContentHash::of(self.query.text.as_bytes()),
             parameters: self.parameters.clone(),
             lake_version: self.lake_version.cast_signed(),
-            lake_commit_hash: self.lake_commit_hash,
+            lake_commit_hash: None,
             rows_snapshot,
             rows: self.rows.num_rows() as i64,
             grade_ids: grade_ids(&self.rows)?,
@@ -111,6 +109,18 @@ pub async fn check_snapshots(lake: &Lake, report: &mut Report) -> Result<(), Que
     Ok(())
 }
 
+/// What a recorded training set has that its query does not give, if anything.
+///
+/// # Errors
+/// What the runtime says.
+pub fn difference(lake: &Lake, snapshot: &Snapshot) -> Result<Option<String>, QueryError> {
+    let then = match check_event(lake, snapshot) {
+        Ok(then) => then,
+        Err(what) => return Ok(Some(what)),
+    };
+    Ok(block_on(check_rows(lake, &then, snapshot))?.err())
+}
+
 /// Whether what the event says of its query and its version is true; gives the lake as
 /// it was then.
 fn check_event(lake: &Lake, snapshot: &Snapshot) -> Result<Lake, String> {
@@ -119,7 +129,8 @@ fn check_event(lake: &Lake, snapshot: &Snapshot) -> Result<Lake, String> {
     }
     let version = snapshot.lake_version.cast_unsigned();
     let then = lake.at(version).map_err(|error| error.to_string())?;
-    if then.newest().hash != snapshot.lake_commit_hash {
+    let newest = then.newest().hash;
+    if snapshot.lake_commit_hash.is_some_and(|it| it != newest) {
         return Err(format!("commit {version} does not have the recorded hash"));
     }
     let mut files = lake

@@ -48,6 +48,18 @@ pub enum QueryError {
     Lake(#[from] crate::lake::LakeError),
 }
 
+/// Runs a query's future to its end, for those who have no runtime.
+///
+/// # Errors
+/// That there can be no runtime.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, QueryError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| QueryError::Execution(error.to_string()))?;
+    Ok(runtime.block_on(future))
+}
+
 /// A parameter's name and value.
 pub type Binding = (String, ScalarValue);
 

@@ -1,6 +1,7 @@
 //! What was recorded, looked at again: where an event came from, what it touched, and
 //! what should not be relied on any more.
 //!
+//! - [`again`]: an iteration done again, and compared.
 //! - [`target`]: which event a user means by the first digits of an id.
 //! - [`lineage`]: all that an event came from, and all that rests on it.
 //! - [`taint`]: what was retracted, and what rests on that.
@@ -13,6 +14,7 @@
 //!   refers to its target and does not rest on it.
 //! - Nothing here changes an event: a retraction is one more.
 
+pub mod again;
 pub mod error;
 pub mod lineage;
 pub mod relative;

@@ -5,12 +5,16 @@
 //! may use: a mistake itself is learned by heart, its siblings are understood. Several
 //! share a schema, as in the corpus, and what is rehearsed stands among them.
 //!
-//! **Invariant.** The same mistakes, policy and seed give the same documents.
+//! **Invariant.** The same mistakes, policy and seed give the same lessons.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::base::seed::Random;
 use crate::database::outline::outline;
+use crate::database::schema::Schema;
 use crate::database::shape::shape_hash;
 use crate::database::{domains, generate};
 use crate::grading::signature::{family, is_for_evaluation};
@@ -21,7 +25,8 @@ use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, intents};
 
 /// How much of what is practised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Siblings of mistakes in an iteration.
     pub siblings: usize,
@@ -36,57 +41,80 @@ pub struct Policy {
     pub known_turns: usize,
 }
 
+/// What is practised over one schema.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// The schema.
+    pub schema: Arc<Schema>,
+    /// The questions and their statements, and the mistakes they are siblings of, by their
+    /// places; none for what is rehearsed.
+    pub turns: Vec<(Turn, Option<usize>)>,
+}
+
+impl Lesson {
+    /// It as the embedded base reads it.
+    pub fn document(&self) -> Document {
+        Document {
+            outline: outline(&self.schema),
+            turns: self.turns.iter().map(|(turn, _)| turn.clone()).collect(),
+        }
+    }
+}
+
+/// Where siblings are asked, and what is rehearsed.
+#[derive(Clone, Copy)]
+pub struct Practised<'a> {
+    /// How much of what.
+    pub policy: Policy,
+    /// Where what is known comes from.
+    pub corpus: &'a Corpus,
+    /// The user's own database, over which every second lesson is, if there is one.
+    pub own: Option<&'a Arc<Schema>>,
+    /// Where chance comes from.
+    pub seed: u64,
+}
+
 /// A mistake, and when it was made.
 #[derive(Clone, Debug)]
 pub struct Mistake {
     /// The iteration, from 1.
-    pub iteration: usize,
+    pub iteration: u32,
     /// The question that was answered wrong.
     pub draft: Draft,
 }
 
+/// Lessons over the user's own database, in percent.
+const OWN_PERCENT: usize = 50;
 /// How often another schema is drawn for siblings.
 const SCHEMAS_TRIED: usize = 6;
 
-/// The documents to practise after `iteration`.
-pub fn practice(
-    mistakes: &[Mistake],
-    iteration: usize,
-    policy: Policy,
-    corpus: &Corpus,
-    seed: u64,
-) -> Vec<Document> {
-    let path = |what| [what, "practice"];
+/// The lessons after `iteration`.
+pub fn practice(mistakes: &[Mistake], iteration: u32, practised: Practised<'_>) -> Vec<Lesson> {
+    let (policy, seed) = (practised.policy, practised.seed);
     let round = iteration.to_string();
-    let mut random = Random::new(seed, &path(&round));
+    let mut random = Random::new(seed, &[&round, "practice"]);
     let wanted = wanted(mistakes, iteration, policy, &mut random);
     wanted
         .par_chunks(policy.sibling_turns.max(1))
         .enumerate()
-        .filter_map(|(number, mistakes)| {
+        .filter_map(|(number, wanted)| {
             let number = number.to_string();
             let mut random = Random::new(seed, &["practice", &round, &number]);
-            document(mistakes, policy.known_turns, corpus, &mut random)
+            lesson(mistakes, wanted, practised, &mut random)
         })
         .collect()
 }
 
-/// The mistakes in the order in which their siblings are practised, each as often as
-/// wanted.
-fn wanted<'a>(
-    mistakes: &'a [Mistake],
-    iteration: usize,
-    policy: Policy,
-    random: &mut Random,
-) -> Vec<&'a Draft> {
-    let (mut new, mut old): (Vec<&Mistake>, Vec<&Mistake>) =
-        mistakes.iter().partition(|it| it.iteration == iteration);
+/// The places of mistakes in the order in which their siblings are practised, each as
+/// often as wanted.
+fn wanted(mistakes: &[Mistake], iteration: u32, policy: Policy, random: &mut Random) -> Vec<usize> {
+    let (mut new, mut old): (Vec<usize>, Vec<usize>) =
+        (0..mistakes.len()).partition(|place| mistakes[*place].iteration == iteration);
     random.shuffle(&mut new);
     random.shuffle(&mut old);
-    let fill = |from: &[&'a Mistake], count: usize| -> Vec<&'a Draft> {
+    let fill = |from: &[usize], count: usize| -> Vec<usize> {
         let most = from.len() * policy.siblings_each;
-        let all = from.iter().cycle().take(count.min(most));
-        all.map(|it| &it.draft).collect()
+        from.iter().copied().cycle().take(count.min(most)).collect()
     };
     let share = match old.is_empty() {
         true => policy.siblings,
@@ -98,38 +126,39 @@ fn wanted<'a>(
     all
 }
 
-/// A document with siblings of these mistakes, or of those that a schema can be asked.
-fn document(
-    mistakes: &[&Draft],
-    known_turns: usize,
-    corpus: &Corpus,
+/// A lesson with siblings of these mistakes, or of those that a schema can be asked.
+fn lesson(
+    mistakes: &[Mistake],
+    wanted: &[usize],
+    practised: Practised<'_>,
     random: &mut Random,
-) -> Option<Document> {
+) -> Option<Lesson> {
     let domains = domains();
-    let mut best: Option<Document> = None;
+    let mut best: Option<Lesson> = None;
     for _ in 0..SCHEMAS_TRIED {
-        let schema = generate(random.pick(&domains)?, random.seed())?;
+        let schema = match practised.own {
+            Some(own) if random.chance(OWN_PERCENT) => Arc::clone(own),
+            _ => Arc::new(generate(random.pick(&domains)?, random.seed())?),
+        };
         let grammar = Grammar::new(&schema);
         let shape = shape_hash(&schema);
-        let mut turns: Vec<Turn> = mistakes
-            .iter()
-            .filter_map(|draft| sibling_of(draft, &grammar, shape, random))
-            .collect();
+        let siblings = wanted.iter().filter_map(|place| {
+            let turn = sibling_of(&mistakes[*place].draft, &grammar, shape, random)?;
+            Some((turn, Some(*place)))
+        });
+        let mut turns: Vec<(Turn, Option<usize>)> = siblings.collect();
         let asked = turns.len();
         if best.as_ref().is_some_and(|it| it.turns.len() >= asked) {
             continue;
         }
-        if asked == mistakes.len() {
-            turns.extend(
-                (0..known_turns).filter_map(|_| corpus.known_turn(&grammar, shape, random)),
-            );
+        if asked == wanted.len() {
+            let known = (0..practised.policy.known_turns)
+                .filter_map(|_| practised.corpus.known_turn(&grammar, shape, random));
+            turns.extend(known.map(|turn| (turn, None)));
             random.shuffle(&mut turns);
         }
-        best = Some(Document {
-            outline: outline(&schema),
-            turns,
-        });
-        if asked == mistakes.len() {
+        best = Some(Lesson { schema, turns });
+        if asked == wanted.len() {
             break;
         }
     }

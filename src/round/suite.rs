@@ -5,7 +5,10 @@
 //!
 //! **Invariant.** The same seed makes the same suite, on any number of workers.
 
+use std::sync::Arc;
+
 use crate::base::seed::Random;
+use crate::database::schema::Schema;
 use crate::grading::admission::Split;
 use crate::nano::withheld::is_withheld;
 use crate::sandbox::{Sandbox, SandboxError};
@@ -59,24 +62,33 @@ pub struct Item {
 }
 
 /// A suite of `count` questions for each part, once in phrasings that training knows and
-/// once in held-out ones.
+/// once in held-out ones; half of them over the user's own database, if there is one and it
+/// gives so many.
 ///
 /// # Errors
 /// The sandbox can't run.
 pub fn build(
     sandbox: &Sandbox,
     seed: u64,
+    own: Option<Arc<Schema>>,
     count: impl Fn(Part, bool) -> usize,
     mut on_item: impl FnMut(),
 ) -> Result<Vec<Item>, SandboxError> {
-    let mut proposer = Proposer::new(sandbox, Source::Generated, Split::Evaluation, seed);
+    let proposer = |source| Proposer::new(sandbox, source, Split::Evaluation, seed);
+    let mut generated = proposer(Source::Generated);
+    let mut own = own.map(|schema| proposer(Source::Own(schema)));
     let mut items = Vec::new();
     for part in Part::ALL {
         let mut pool = intents();
         pool.retain(|it| part.has(it));
         for is_held_out in [false, true] {
             let wish = |random: &mut Random| wish(&pool, is_held_out, random);
-            let found = proposer.propose(count(part, is_held_out), &wish, |_| on_item())?;
+            let count = count(part, is_held_out);
+            let mut found = match &mut own {
+                Some(own) => own.propose(count / 2, &wish, |_| on_item())?,
+                None => Vec::new(),
+            };
+            found.extend(generated.propose(count - found.len(), &wish, |_| on_item())?);
             items.extend(found.into_iter().map(|proposal| Item {
                 part,
                 is_held_out,

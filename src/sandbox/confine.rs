@@ -1,7 +1,8 @@
 //! What a worker gives up before it meets the first statement: it can't get it back.
 //!
 //! Linux only: resource limits, Landlock (no file, no port), seccomp (a short list of
-//! system calls, with arguments where they matter). Elsewhere the resource limits that
+//! system calls, with arguments where they matter). A file that was opened before may still
+//! be read, by its descriptor's number and no other way. Elsewhere the resource limits that
 //! the system knows are set, and the rest is SQLite's own limits and the authorizer.
 //!
 //! **Invariant.** A layer that the system should have and does not is an error, not a
@@ -11,28 +12,30 @@ use std::io;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::value::{Layer, Without};
+use super::allowance::Setup;
+use super::value::Layer;
 
 /// The address space of a worker beyond what is mapped when it begins: with NVIDIA's
 /// libraries the program alone takes gigabytes.
 const ADDRESS_SPACE_BYTES: u64 = 768 << 20;
 /// What the program takes where the system doesn't say.
 const PROGRAM_BYTES: u64 = 256 << 20;
-/// The processor time of a worker in its whole life.
-const CPU_SECONDS: u64 = 60;
 
-/// Confines this process for the rest of its life.
-pub fn confine(without: &Without) -> io::Result<()> {
+/// Confines this process for the rest of its life. It may go on to read from `descriptors`.
+pub fn confine(setup: &Setup, descriptors: &[i32]) -> io::Result<()> {
+    let without = &setup.without;
     if !without.contains(&Layer::ProcessLimits) {
-        limit_resources();
+        limit_resources(setup.allowance.cpu_seconds);
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = descriptors;
     #[cfg(target_os = "linux")]
     {
         if !without.contains(&Layer::Landlock) {
             linux::close_files()?;
         }
         if !without.contains(&Layer::Seccomp) {
-            linux::filter_calls()?;
+            linux::filter_calls(descriptors)?;
         }
     }
     Ok(())
@@ -56,11 +59,11 @@ fn mapped_bytes() -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-fn limit_resources() {
+fn limit_resources(cpu_seconds: u64) {
     let mapped = mapped_bytes().unwrap_or(PROGRAM_BYTES);
     let limits = [
         (Resource::As, mapped.saturating_add(ADDRESS_SPACE_BYTES)),
-        (Resource::Cpu, CPU_SECONDS),
+        (Resource::Cpu, cpu_seconds),
         (Resource::Fsize, 0),
         (Resource::Nofile, 16),
         (Resource::Core, 0),
@@ -109,11 +112,11 @@ mod linux {
         }
     }
 
-    /// Lets only those system calls through that a query over memory needs; all others
-    /// fail with EPERM.
-    pub fn filter_calls() -> io::Result<()> {
+    /// Lets only those system calls through that a query over memory needs, and reading from
+    /// `descriptors`; all others fail with EPERM.
+    pub fn filter_calls(descriptors: &[i32]) -> io::Result<()> {
         let filter = SeccompFilter::new(
-            rules().map_err(io::Error::other)?,
+            rules(descriptors).map_err(io::Error::other)?,
             SeccompAction::Errno(libc::EPERM as u32),
             SeccompAction::Allow,
             target(),
@@ -130,7 +133,9 @@ mod linux {
         }
     }
 
-    fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
+    fn rules(
+        descriptors: &[i32],
+    ) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
         let anonymous = libc::MAP_ANONYMOUS as u64;
         let executable = libc::PROT_EXEC as u64;
         let no_code = condition(2, SeccompCmpOp::MaskedEq(executable), 0)?;
@@ -173,6 +178,13 @@ mod linux {
             libc::SYS_exit_group,
         ] {
             rules.insert(call, Vec::new());
+        }
+        // All that SQLite needs of an immutable file that is open. Closing it is refused, and
+        // the length that it asks for then; the end of the process closes it.
+        for descriptor in descriptors {
+            let of_file = condition(0, SeccompCmpOp::Eq, u64::from(descriptor.unsigned_abs()))?;
+            let reads = rules.entry(libc::SYS_pread64).or_default();
+            reads.push(rule(of_file)?);
         }
         Ok(rules)
     }

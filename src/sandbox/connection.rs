@@ -1,7 +1,8 @@
-//! One instance in memory, opened for statements that nobody trusts.
+//! One instance, opened for statements that nobody trusts.
 //!
-//! The script that makes it is ours and runs first; then everything is closed that a
-//! query does not need, and no statement can open it again.
+//! Either it lies in memory, and the script that makes it is ours and runs first; or it is a
+//! user's file, which can only be read. Then everything is closed that a query does not
+//! need, and no statement can open it again.
 //!
 //! **Invariant.** What a statement gives depends on the instance and the statement alone:
 //! its budget is counted in VDBE steps, not in time.
@@ -15,25 +16,19 @@ use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, StatementStatus};
 
+use super::allowance::{Allowance, MAX_COUNTED_ROWS, Setup};
 use super::functions::{self, Plain};
-use super::value::{Ending, Layer, Outcome, Value, Without};
+use super::value::{Ending, Layer, Outcome, Value};
 
-/// The heap of SQLite in a process, in bytes.
-pub const HEAP_BYTES: i64 = 64 << 20;
-/// The VDBE steps that an answer may take on one instance.
-pub const MAX_STEPS: i64 = 10_000_000;
-/// The rows that a result may have.
-pub const MAX_ROWS: usize = 10_000;
-/// The bytes that a result's values may have together.
-pub const MAX_RESULT_BYTES: usize = 1 << 20;
+/// The pages of a file that are kept in memory.
+const CACHE_KIB: u32 = 32 << 10;
 /// How many steps pass between two looks at the budget.
 const STEPS_A_LOOK: i32 = 1_000;
 
-/// What SQLite may use at most; the worst single opcode takes about 0.2 s then.
-const LIMITS: [(Limit, i32); 14] = [
-    (Limit::SQLITE_LIMIT_LENGTH, 32 << 10),
+/// What SQLite may use at most, beside the allowance; with that of grading, the worst single
+/// opcode takes about 0.2 s.
+const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 32 << 10),
-    (Limit::SQLITE_LIMIT_COLUMN, 100),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),
     (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
@@ -65,25 +60,46 @@ pub struct Instance {
     /// Steps that the statement may still take.
     left: Arc<AtomicI64>,
     is_single: bool,
-    caps: bool,
+    allowance: Allowance,
+    has_caps: bool,
 }
 
 impl Instance {
     /// Makes the instance that `script` describes.
-    pub fn open(script: &str, plain: &Plain, without: &Without) -> rusqlite::Result<Self> {
-        let mut connection = Connection::open_in_memory()?;
+    pub fn open(script: &str, plain: &Plain, setup: &Setup) -> rusqlite::Result<Self> {
+        let connection = Connection::open_in_memory()?;
         // Orphans are planted on purpose.
         connection.execute_batch(
             "PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; \
              PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA max_page_count = 16384;",
         )?;
-        if !without.contains(&Layer::Heap) {
-            connection.execute_batch(&format!("PRAGMA hard_heap_limit = {HEAP_BYTES}"))?;
-        }
+        limit_heap(&connection, setup)?;
         functions::register(&connection, plain)?;
         connection.execute_batch("BEGIN")?;
         connection.execute_batch(script)?;
         connection.execute_batch("COMMIT")?;
+        Self::close(connection, setup)
+    }
+
+    /// The instance that a user's file is, which `connection` can only read.
+    pub fn of_file(connection: Connection, plain: &Plain, setup: &Setup) -> rusqlite::Result<Self> {
+        // Nobody vouches for the file: a cell that points out of its page must be found.
+        connection.execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; \
+             PRAGMA cache_size = -{CACHE_KIB};"
+        ))?;
+        limit_heap(&connection, setup)?;
+        functions::register(&connection, plain)?;
+        // SQLite reads the schema now: limits are for statements, not for the user's tables.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Self::close(connection, setup)
+    }
+
+    /// Closes everything that a query does not need.
+    fn close(mut connection: Connection, setup: &Setup) -> rusqlite::Result<Self> {
+        let Setup {
+            without, allowance, ..
+        } = setup;
         if !without.contains(&Layer::ReadOnly) {
             connection.execute_batch("PRAGMA query_only = ON")?;
         }
@@ -91,6 +107,8 @@ impl Instance {
             for (limit, value) in LIMITS {
                 connection.set_limit(limit, value)?;
             }
+            connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, allowance.value_bytes)?;
+            connection.set_limit(Limit::SQLITE_LIMIT_COLUMN, allowance.columns)?;
             for (setting, value) in SETTINGS {
                 connection.set_db_config(setting, value)?;
             }
@@ -111,21 +129,26 @@ impl Instance {
             connection,
             left,
             is_single: !without.contains(&Layer::ReadOnly),
-            caps: !without.contains(&Layer::ResultCaps),
+            allowance: allowance.clone(),
+            has_caps: !without.contains(&Layer::ResultCaps),
         })
     }
 
     /// Runs one statement for at most `max_steps`.
     pub fn run(&self, sql: &str, max_steps: i64) -> Outcome {
         self.left.store(max_steps, Ordering::Relaxed);
-        let mut steps = 0;
+        let (mut steps, mut left_out) = (0, 0);
         let ending = self
-            .query(sql, &mut steps)
+            .query(sql, &mut steps, &mut left_out)
             .unwrap_or_else(|error| self.ending(error));
-        Outcome { ending, steps }
+        Outcome {
+            ending,
+            steps,
+            left_out,
+        }
     }
 
-    fn query(&self, sql: &str, steps: &mut i64) -> rusqlite::Result<Ending> {
+    fn query(&self, sql: &str, steps: &mut i64, left_out: &mut u64) -> rusqlite::Result<Ending> {
         if sql.contains('\0') {
             return Ok(Ending::Error("a NUL character is no SQL".to_owned()));
         }
@@ -142,7 +165,9 @@ impl Instance {
         }
         let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut collected = Collected::default();
-        let result = collect(&mut statement, columns.len(), self.caps, &mut collected);
+        let allowance = self.has_caps.then_some(&self.allowance);
+        let result = collect(&mut statement, columns.len(), allowance, &mut collected);
+        *left_out = collected.left_out;
         *steps = statement.get_status(StatementStatus::VmStep).into();
         result?;
         Ok(match collected.limit {
@@ -173,25 +198,49 @@ fn message(error: &rusqlite::Error) -> String {
     }
 }
 
+fn limit_heap(connection: &Connection, setup: &Setup) -> rusqlite::Result<()> {
+    if setup.without.contains(&Layer::Heap) {
+        return Ok(());
+    }
+    let bytes = setup.allowance.heap_bytes;
+    connection.execute_batch(&format!("PRAGMA hard_heap_limit = {bytes}"))
+}
+
 /// Rows as they come, until a cap is reached.
 #[derive(Default)]
 struct Collected {
     rows: Vec<Vec<Value>>,
     bytes: usize,
     limit: Option<&'static str>,
+    left_out: u64,
+}
+
+impl Collected {
+    /// A cap was reached before the row that has just come. Whether another is to come.
+    fn reach(&mut self, cap: &'static str, is_cut: bool) -> bool {
+        match is_cut {
+            true => self.left_out += 1,
+            false => self.limit = Some(cap),
+        }
+        is_cut && self.left_out < MAX_COUNTED_ROWS
+    }
 }
 
 fn collect(
     statement: &mut rusqlite::Statement<'_>,
     columns: usize,
-    caps: bool,
+    allowance: Option<&Allowance>,
     collected: &mut Collected,
 ) -> rusqlite::Result<()> {
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
-        if caps && collected.rows.len() == MAX_ROWS {
-            collected.limit = Some("rows");
-            return Ok(());
+        if let Some(allowance) = allowance
+            && (collected.left_out > 0 || collected.rows.len() == allowance.rows)
+        {
+            match collected.reach("rows", allowance.is_cut) {
+                true => continue,
+                false => return Ok(()),
+            }
         }
         let mut values = Vec::with_capacity(columns);
         for place in 0..columns {
@@ -202,9 +251,13 @@ fn collect(
             };
             values.push(value);
         }
-        if caps && collected.bytes > MAX_RESULT_BYTES {
-            collected.limit = Some("bytes");
-            return Ok(());
+        if let Some(allowance) = allowance
+            && collected.bytes > allowance.result_bytes
+        {
+            match collected.reach("bytes", allowance.is_cut) {
+                true => continue,
+                false => return Ok(()),
+            }
         }
         collected.rows.push(values);
     }

@@ -3,7 +3,8 @@
 //! **Invariants.**
 //! - A worker that was killed, died or sent nonsense is never used again, and what it
 //!   was doing is an error of the sandbox, not a verdict on the statement: the job is
-//!   tried once more in a fresh worker before that error is given.
+//!   tried again in a fresh worker, as often as the allowance says, before that error is
+//!   given.
 //! - A worker is replaced after a number of jobs, so that its limits on processor time
 //!   never meet a job that is not to blame.
 
@@ -16,11 +17,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::allowance::Setup;
 use super::frame::{read_frame, write_frame};
 use super::value::{Job, Layer, Outcome, Reply, Without};
 
-/// How long a worker may take for one job.
-const DEADLINE: Duration = Duration::from_millis(3_500);
 /// The jobs that a worker does before it is replaced.
 const JOBS_A_WORKER: u32 = 1_000;
 
@@ -30,10 +30,10 @@ pub enum SandboxError {
     /// A worker could not be started.
     #[error("starting a sandbox worker: {0}")]
     Start(io::Error),
-    /// Two workers in a row did not finish in time.
-    #[error("a sandbox worker did not answer within {} ms and was killed", DEADLINE.as_millis())]
-    Late,
-    /// Two workers in a row ended, or said what is not an answer.
+    /// No worker finished in time, which is so long.
+    #[error("a sandbox worker did not answer within {} ms and was killed", .0.as_millis())]
+    Late(Duration),
+    /// Every worker that tried ended, or said what is not an answer.
     #[error("a sandbox worker ended without an answer: {0}")]
     Died(String),
     /// The script of an instance does not run.
@@ -53,7 +53,7 @@ pub struct Program {
 /// A pool of workers. It may be shared between threads; each job has a worker of its own.
 pub struct Sandbox {
     program: Program,
-    without: Without,
+    setup: Setup,
     most: usize,
     state: Mutex<State>,
     returned: Condvar,
@@ -68,14 +68,23 @@ struct State {
 impl Sandbox {
     /// A pool of at most `workers` processes, which start when they are needed.
     pub fn new(program: Program, workers: usize) -> Self {
-        Self::weakened(program, workers, Without::new())
+        Self::set_up(program, workers, Setup::default())
     }
 
     /// A pool whose workers lack some layers, to show what the others catch.
     pub fn weakened(program: Program, workers: usize, without: Without) -> Self {
+        let setup = Setup {
+            without,
+            ..Setup::default()
+        };
+        Self::set_up(program, workers, setup)
+    }
+
+    /// A pool of workers that are set up like this.
+    pub fn set_up(program: Program, workers: usize, setup: Setup) -> Self {
         Self {
             program,
-            without,
+            setup,
             most: workers.max(1),
             state: Mutex::default(),
             returned: Condvar::new(),
@@ -126,9 +135,14 @@ impl Sandbox {
 
     /// Runs every statement on every instance: outcomes by instance, then by statement.
     pub fn run(&self, job: &Job) -> Result<Vec<Vec<Outcome>>, SandboxError> {
-        match self.attempt(job) {
-            Err(SandboxError::Late | SandboxError::Died(_)) => self.attempt(job),
-            other => other,
+        let mut tries = 1;
+        loop {
+            let result = self.attempt(job);
+            let may_help = matches!(result, Err(SandboxError::Late(_) | SandboxError::Died(_)));
+            if !may_help || tries >= self.setup.allowance.tries {
+                return result;
+            }
+            tries += 1;
         }
     }
 
@@ -161,7 +175,7 @@ impl Sandbox {
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
-        let started = Worker::start(&self.program, &self.without);
+        let started = Worker::start(&self.program, &self.setup);
         if started.is_err() {
             self.give_back(None);
         }
@@ -186,10 +200,11 @@ struct Worker {
     timer: Sender<bool>,
     /// Says so when the deadline has passed.
     late: Receiver<()>,
+    deadline: Duration,
 }
 
 impl Worker {
-    fn start(program: &Program, without: &Without) -> io::Result<Self> {
+    fn start(program: &Program, setup: &Setup) -> io::Result<Self> {
         let mut child = Command::new(&program.path)
             .args(&program.arguments)
             .env_clear()
@@ -204,14 +219,15 @@ impl Worker {
         let child = Arc::new(Mutex::new(child));
         let (timer, ticks) = channel();
         let (tell, late) = channel();
-        if !without.contains(&Layer::Deadline) {
+        let deadline = setup.allowance.deadline;
+        if !setup.without.contains(&Layer::Deadline) {
             let doomed = Arc::clone(&child);
             thread::Builder::new()
                 .name("deadline".to_owned())
-                .spawn(move || watch(&ticks, &tell, &doomed))?;
+                .spawn(move || watch(deadline, &ticks, &tell, &doomed))?;
         }
         let mut to = BufWriter::new(stdin);
-        write_frame(&mut to, without)?;
+        write_frame(&mut to, setup)?;
         Ok(Self {
             child,
             jobs: 0,
@@ -219,6 +235,7 @@ impl Worker {
             from: BufReader::new(stdout),
             timer,
             late,
+            deadline,
         })
     }
 
@@ -230,7 +247,7 @@ impl Worker {
         let _ = self.timer.send(false);
         match answer {
             Ok(Some(reply)) => Ok(reply),
-            _ if self.late.try_recv().is_ok() => Err(SandboxError::Late),
+            _ if self.late.try_recv().is_ok() => Err(SandboxError::Late(self.deadline)),
             Ok(None) => Err(SandboxError::Died("it closed its pipe".to_owned())),
             Err(error) => Err(SandboxError::Died(error.to_string())),
         }
@@ -247,12 +264,12 @@ impl Drop for Worker {
 }
 
 /// Kills the worker when a job has not ended in time; ends when the worker is dropped.
-fn watch(ticks: &Receiver<bool>, late: &Sender<()>, doomed: &Mutex<Child>) {
+fn watch(deadline: Duration, ticks: &Receiver<bool>, late: &Sender<()>, doomed: &Mutex<Child>) {
     while let Ok(begins) = ticks.recv() {
         if !begins {
             continue;
         }
-        match ticks.recv_timeout(DEADLINE) {
+        match ticks.recv_timeout(deadline) {
             Err(RecvTimeoutError::Timeout) => {
                 let _ = late.send(());
                 let mut child = doomed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -44,6 +44,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// The VDBE steps that it took.
     pub steps: i64,
+    /// The rows that were left out behind those that it gave, where results are cut.
+    pub left_out: u64,
 }
 
 /// A protection that the sandbox consists of, so that tests can show what each is for.
@@ -93,7 +95,8 @@ pub type Without = BTreeSet<Layer>;
 /// Statements that are to be run on instances, each on each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// The scripts that make the instances.
+    /// The scripts that make the instances. An empty one means the file of a worker that
+    /// has one.
     pub scripts: Vec<String>,
     /// The statements.
     pub statements: Vec<String>,

@@ -1,32 +1,46 @@
 //! The worker process: reads jobs from standard input, answers on standard output.
 //!
-//! **Invariant.** It confines itself before it reads the first job, and knows nothing
-//! but the jobs: no arguments, no environment, no files.
+//! **Invariants.**
+//! - It confines itself before it reads the first job, and knows nothing but the jobs: no
+//!   arguments, no environment, no files but the one that it may have been set up with.
+//! - That file is opened before, since it can't be opened after, and looked into after: what
+//!   its bytes do to SQLite, they do behind all layers.
 
 use std::collections::VecDeque;
 use std::io::{self, BufReader};
 
+use super::allowance::Setup;
 use super::confine::confine;
 use super::connection::Instance;
+use super::file::OpenFile;
 use super::frame::{read_frame, write_frame};
 use super::functions::Plain;
-use super::value::{Ending, Job, Outcome, Reply, Without};
+use super::value::{Ending, Job, Outcome, Reply};
 
 /// Instances that a worker keeps open, since the next job often asks for the same.
 const KEPT_INSTANCES: usize = 12;
 
-/// Works until the parent closes the pipe. The first message says which layers to leave
-/// out: none, but in tests.
+/// Works until the parent closes the pipe. The first message says what it is set up with.
 pub fn work() -> io::Result<()> {
     let mut source = BufReader::new(io::stdin().lock());
     let mut sink = io::stdout().lock();
-    let without: Without = read_frame(&mut source)?.unwrap_or_default();
+    let setup: Setup = read_frame(&mut source)?.unwrap_or_default();
     // SQLite reads what it wants to know of the system when it is first used.
     let plain = Plain::open().map_err(io::Error::other)?;
-    confine(&without)?;
+    let opened = setup.file().map(|path| OpenFile::open(&path));
+    let descriptors = match &opened {
+        Some(Ok(open)) => open.descriptors.as_slice(),
+        _ => &[],
+    };
+    confine(&setup, descriptors)?;
+    let file = opened.map(|opened| {
+        let instance = Instance::of_file(opened?.connection, &plain, &setup);
+        instance.map_err(|error| error.to_string())
+    });
     let mut kept = Kept {
         plain,
-        without,
+        setup,
+        file,
         instances: VecDeque::new(),
     };
     while let Some(job) = read_frame::<Job>(&mut source)? {
@@ -37,7 +51,8 @@ pub fn work() -> io::Result<()> {
 
 struct Kept {
     plain: Plain,
-    without: Without,
+    setup: Setup,
+    file: Option<Result<Instance, String>>,
     instances: VecDeque<(String, Instance)>,
 }
 
@@ -56,7 +71,7 @@ impl Kept {
 
     fn run(&mut self, script: &str, sql: &str, max_steps: i64) -> Result<Outcome, String> {
         let outcome = self.instance(script)?.run(sql, max_steps);
-        if outcome.ending != Ending::Limit("memory".to_owned()) {
+        if outcome.ending != Ending::Limit("memory".to_owned()) || self.instances.is_empty() {
             return Ok(outcome);
         }
         // The heap is the process's: what else lies in it must not decide.
@@ -65,11 +80,14 @@ impl Kept {
     }
 
     fn instance(&mut self, script: &str) -> Result<&Instance, String> {
+        if let (true, Some(file)) = (script.is_empty(), &self.file) {
+            return file.as_ref().map_err(Clone::clone);
+        }
         let found = self.instances.iter().position(|(kept, _)| kept == script);
         if let Some(place) = found {
             return Ok(&self.instances[place].1);
         }
-        let opened = Instance::open(script, &self.plain, &self.without);
+        let opened = Instance::open(script, &self.plain, &self.setup);
         let opened = opened.map_err(|error| error.to_string())?;
         if self.instances.len() == KEPT_INSTANCES {
             self.instances.pop_front();

@@ -8,6 +8,7 @@
 )]
 #![allow(missing_docs)]
 
+mod ask;
 mod challenges;
 mod commands;
 mod crash;
@@ -15,6 +16,7 @@ mod damage;
 mod encoding;
 mod failing_disk;
 mod faults;
+mod forged;
 mod format;
 mod goldens;
 mod lake;
@@ -22,7 +24,7 @@ mod lakes;
 mod learning;
 mod limits;
 mod loops;
-mod nano;
+//mod nano;
 mod power;
 mod queries;
 mod races;
@@ -32,6 +34,7 @@ mod sandbox;
 mod sim_disk;
 mod student;
 mod support;
+mod teach;
 mod tidy;
 mod training;
 mod training_folder;

@@ -9,7 +9,7 @@ use antiks::grading::signature::is_for_evaluation;
 use antiks::nano::corpus::{Corpus, Ledger};
 use antiks::nano::document::{Document, Kind, Turn};
 use antiks::nano::withheld::is_withheld;
-use antiks::round::practice::{Mistake, Policy, practice};
+use antiks::round::practice::{Lesson, Mistake, Policy, Practised, practice};
 use antiks::round::suite::{Item, Part, build};
 use antiks::sandbox::Sandbox;
 use antiks::teacher::draft::Difficulty;
@@ -38,7 +38,7 @@ fn a_corpus_is_the_same_on_any_number_of_threads() {
     assert_ne!(hash, made(6, 3).0);
     let turns: usize = counts.turns.values().sum();
     assert!((400..406).contains(&turns), "{turns}");
-    for kind in ["question", "surroundings", "pseudo_question", "statement"] {
+    for kind in ["question", "cipher", "pseudo_question", "statement"] {
         assert!(counts.turns[kind] > 10, "{counts:?}");
     }
 }
@@ -81,7 +81,7 @@ fn held_out_phrasings_are_of_no_question_that_is_trained() {
     }
 }
 
-fn mistake(intent: &Intent, iteration: usize) -> Option<Mistake> {
+fn mistake(intent: &Intent, iteration: u32) -> Option<Mistake> {
     (0..40).find_map(|seed| {
         let schema = generate("retail", seed)?;
         let grammar = Grammar::new(&schema);
@@ -98,7 +98,7 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
         .filter(|it| is_withheld(it.name))
         .take(12)
         .enumerate()
-        .filter_map(|(place, intent)| mistake(intent, 1 + place % 2))
+        .filter_map(|(place, intent)| mistake(intent, 1 + place as u32 % 2))
         .collect();
     assert_eq!(mistakes.len(), 12);
     let policy = Policy {
@@ -109,7 +109,18 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
         known_turns: 1,
     };
     let corpus = Corpus::new(3);
-    let made = |threads| on_threads(threads, || practice(&mistakes, 2, policy, &corpus, 9));
+    let practised = Practised {
+        policy,
+        corpus: &corpus,
+        own: None,
+        seed: 9,
+    };
+    let made = |threads| -> Vec<Document> {
+        on_threads(threads, || {
+            let lessons = practice(&mistakes, 2, practised);
+            lessons.iter().map(Lesson::document).collect()
+        })
+    };
     let documents = made(1);
     assert_eq!(documents, made(3));
     assert!(documents.len() <= 30 && documents.len() > 25);
@@ -117,15 +128,14 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
     assert!((60..=90).contains(&turns), "{turns}");
     let asked = |document: &Document| document.turns.iter().all(|it| it.kind == Kind::Question);
     assert!(documents.iter().all(asked));
-    let none: Vec<Document> = practice(&[], 1, policy, &corpus, 9);
-    assert!(none.is_empty());
+    assert!(practice(&[], 1, practised).is_empty());
 }
 
 #[test]
 fn a_suite_is_the_same_on_any_number_of_workers_and_of_kept_families() {
     let made = |workers| -> Vec<Item> {
         let sandbox = Sandbox::new(program(), workers);
-        build(&sandbox, 4, |_, _| 3, || {}).unwrap()
+        build(&sandbox, 4, None, |_, _| 3, || {}).unwrap()
     };
     let items = made(1);
     let questions = |items: &[Item]| -> Vec<String> {

@@ -186,7 +186,7 @@ fn record_forged(writer: &mut Writer, rows: &RecordBatch, forge: fn(&mut Snapsho
         query_hash: ContentHash::of(query.text.as_bytes()),
         parameters: Vec::new(),
         lake_version: entry.commit.number as i64,
-        lake_commit_hash: entry.hash,
+        lake_commit_hash: Some(entry.hash),
         rows_snapshot,
         rows: rows.num_rows() as i64,
         grade_ids: ids

@@ -11,7 +11,7 @@ use antiks::sandbox::{
 use crate::support::{program, repository};
 
 /// The table that hostile statements meet: `t(a INTEGER, b TEXT, c REAL)` with 50 rows.
-fn script() -> String {
+pub fn script() -> String {
     let rows: Vec<String> = (1..=50)
         .map(|a| format!("({a}, 'text {}', {a}.5)", a % 7))
         .collect();
@@ -34,7 +34,7 @@ fn weakened(program: Program, layers: &[Layer]) -> Sandbox {
 }
 
 /// The statements of a file of attacks, without its first line, which says what it is.
-fn attacks(path: &Path) -> Vec<String> {
+pub fn attacks(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let (_, body) = text.split_once('\n').unwrap();
     let is_escaped = path.extension().is_some_and(|it| it == "escaped");
@@ -95,7 +95,7 @@ fn no_attack_escapes_lingers_or_spoils_the_next_verdict() {
             assert!(took < Duration::from_secs(4), "{name}: {took:?}: {shown}");
             match outcome {
                 Ok(outcome) => check(&name, &shown, &outcome),
-                Err(SandboxError::Late | SandboxError::Died(_)) => killed.push(shown),
+                Err(SandboxError::Late(_) | SandboxError::Died(_)) => killed.push(shown),
                 Err(error) => panic!("{name}: {error}: {shown}"),
             }
             let next = run_one(&sandbox, "SELECT count(*), sum(a), max(b) FROM t").unwrap();

@@ -29,10 +29,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "round",
         &[
-            "base", "sandbox", "database", "grading", "teacher", "student", "train", "nano",
+            "base", "event", "lake", "query", "sandbox", "database", "grading", "teacher",
+            "student", "train", "nano",
         ],
     ),
-    ("replay", &["base", "event", "lake"]),
+    (
+        "replay",
+        &["base", "event", "lake", "query", "student", "round"],
+    ),
     (
         "cli",
         &[
@@ -44,8 +48,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Crates that shape what uses them, and the layers that may.
 const CRATES: &[(&str, &[&str])] = &[
-    ("arrow", &["event", "lake", "query", "cli"]),
-    ("candle_core", &["ops", "student", "train", "nano", "cli"]),
+    ("arrow", &["event", "lake", "query", "round", "cli"]),
+    (
+        "candle_core",
+        &["ops", "student", "train", "nano", "round", "cli"],
+    ),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("datafusion", &["query", "cli"]),
@@ -58,7 +65,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustyline", &["cli"]),
     ("sqlparser", &["grading"]),
     ("tokenizers", &["student", "nano"]),
-    ("tokio", &["cli"]),
+    ("tokio", &["query", "cli"]),
 ];
 
 /// Layers whose files may import each other in a circle: kinds of events refer to each

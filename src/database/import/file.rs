@@ -1,16 +1,15 @@
-//! Opens a user's file so that nothing of it, and nothing beside it, can change.
+//! Opens a user's file for looking, and says what is wrong with it if it can't be.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode};
 
 use super::error::ImportError;
+use crate::sandbox::file::{changes_beside, connect};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEAD_BYTES: usize = 8_192;
@@ -46,13 +45,9 @@ impl Opened {
             return Err(ImportError::NotAFile(path.to_owned()));
         }
         let absolute = fs::canonicalize(path).map_err(unreadable)?;
-        for ending in ["-wal", "-journal"] {
-            let mut beside = OsString::from(&absolute);
-            beside.push(ending);
-            if fs::metadata(&beside).is_ok_and(|it| it.len() > 0) {
-                let (path, beside) = (path.to_owned(), PathBuf::from(beside));
-                return Err(ImportError::InUse { path, beside });
-            }
+        if let Some(beside) = changes_beside(&absolute) {
+            let path = path.to_owned();
+            return Err(ImportError::InUse { path, beside });
         }
         let mut file = File::open(&absolute).map_err(unreadable)?;
         let mut head = Vec::new();
@@ -157,28 +152,6 @@ pub fn is_damage(error: &rusqlite::Error) -> bool {
         code,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
     )
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let mut uri = String::from("file://");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-                uri.push(char::from(*byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri.push_str("?mode=ro&immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(uri, flags)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    // A file that shrinks under a mapping would kill the process.
-    connection.execute_batch("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;")?;
-    Ok(connection)
 }
 
 fn sqlite_error(path: &Path, source: rusqlite::Error) -> ImportError {

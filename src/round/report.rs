@@ -1,0 +1,103 @@
+//! What a run tells while it runs, and why it may end.
+
+use serde_json::Value as Json;
+use thiserror::Error;
+
+use crate::grading::task::TaskError;
+use crate::lake::LakeError;
+use crate::query::QueryError;
+use crate::sandbox::SandboxError;
+use crate::student::error::StudentError;
+
+/// A phase of a round, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The run begins: its settings and its suites.
+    Begin,
+    /// Questions are asked.
+    Challenges,
+    /// The student answers.
+    Answers,
+    /// The answers are executed and graded.
+    Grades,
+    /// What is trained on is selected.
+    Selection,
+    /// The student is trained.
+    Training,
+    /// It is measured on the frozen suite.
+    Evaluation,
+    /// It takes its place, or does not.
+    Promotion,
+}
+
+impl Phase {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Challenges => "challenges",
+            Self::Answers => "answers",
+            Self::Grades => "grades",
+            Self::Selection => "selection",
+            Self::Training => "training",
+            Self::Evaluation => "evaluation",
+            Self::Promotion => "promotion",
+        }
+    }
+}
+
+/// What a phase did.
+#[derive(Clone, Debug)]
+pub struct PhaseReport {
+    /// The iteration, 0 before the first.
+    pub iteration: u32,
+    /// The phase.
+    pub phase: Phase,
+    /// What it did, in a line.
+    pub line: String,
+    /// The same for scripts.
+    pub figures: Json,
+    /// How long it took, in seconds; nothing if it was done before.
+    pub seconds: Option<f64>,
+}
+
+/// Whoever watches a run.
+pub trait Show {
+    /// A phase begins that has so many parts.
+    fn begin(&mut self, iteration: u32, phase: Phase, parts: usize);
+    /// One more part is done; `note` says what of it is worth seeing.
+    fn advance(&mut self, note: &str);
+    /// The phase is over.
+    fn end(&mut self, report: &PhaseReport);
+    /// Whether the run shall stop at the next safe point.
+    fn is_stopped(&self) -> bool;
+}
+
+/// Why a run did not go on.
+#[derive(Debug, Error)]
+pub enum RoundError {
+    /// It was asked to stop; what was committed stays.
+    #[error("stopped; the same command goes on")]
+    Stopped,
+    /// It can't go on for a reason that the user can do something about.
+    #[error("{0}")]
+    Refused(String),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The selection of a training set.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The student's files.
+    #[error(transparent)]
+    Student(#[from] StudentError),
+    /// The sandbox, or a reference that fails in it.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// What the device says.
+    #[error(transparent)]
+    Device(#[from] candle_core::Error),
+}

@@ -1,0 +1,196 @@
+//! The main job by the real binary: a small run of the embedded student.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use antiks::lake::Lake;
+use serde_json::Value as Json;
+
+use crate::support::{Ran, antiks};
+
+/// A run that takes seconds: two iterations of four questions, twelve in the suite.
+const SMALL: [&str; 11] = [
+    "loop",
+    "--iterations=2",
+    "--challenges=4",
+    "--seed=5",
+    "--set=suite_items=2",
+    "--set=practice.siblings=8",
+    "--set=practice.siblings_each=4",
+    "--set=practice.sibling_turns=2",
+    "--device=cpu",
+    "--threads=2",
+    "--json",
+];
+
+fn small(folder: &Path, more: &[&str]) -> Ran {
+    let arguments: Vec<&str> = SMALL.iter().chain(more).copied().collect();
+    antiks(folder, &arguments)
+}
+
+/// The ids of all events in their order, and the hashes of all blobs.
+fn ids(folder: &Path) -> (String, Vec<String>) {
+    let ran = antiks(
+        folder,
+        &[
+            "sql",
+            "--format=csv",
+            "select id, kind from events order by seq",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lake = Lake::open(&folder.join("lake")).unwrap();
+    let blobs = lake.entries().iter().flat_map(|it| &it.commit.blobs);
+    (ran.stdout, blobs.map(|it| it.blake3.to_string()).collect())
+}
+
+fn last_line(ran: &Ran) -> Json {
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap()
+}
+
+fn verify(folder: &Path) {
+    let ran = antiks(folder, &["verify"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_run_repeats_itself_is_replayed_and_goes_on_after_kills() {
+    let first = tempfile::tempdir().unwrap();
+    let done = last_line(&small(first.path(), &[]));
+    assert_eq!(done["done"], true);
+    assert_eq!(done["iterations"], 2);
+    verify(first.path());
+    let expected = ids(first.path());
+
+    // The same command again finds that all is done.
+    last_line(&small(first.path(), &[]));
+    assert_eq!(ids(first.path()), expected);
+
+    // Killed at any moment, it comes to the same events.
+    let second = tempfile::tempdir().unwrap();
+    let mut kills = 0;
+    for milliseconds in [900u64, 2_000, 3_100, 4_300, 5_500, 7_000, 9_000, 12_000] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_antiks"))
+            .args(SMALL)
+            .current_dir(second.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            kills += 1;
+        }
+        child.wait().unwrap();
+        if second.path().join("lake").exists() {
+            verify(second.path());
+        }
+    }
+    assert!(kills > 0);
+    last_line(&small(second.path(), &[]));
+    verify(second.path());
+    let found = ids(second.path());
+    let differing = found
+        .0
+        .lines()
+        .zip(expected.0.lines())
+        .find(|(a, b)| a != b);
+    assert_eq!(differing, None);
+    assert_eq!(found, expected);
+
+    let ran = antiks(first.path(), &["replay", "--all", "--device=cpu", "--json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let report: Json = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["identical"], true);
+    assert_eq!(report["stages"].as_array().unwrap().len(), 14);
+    assert_eq!(ids(first.path()), expected);
+
+    other_settings_are_refused(first.path());
+    a_fork_is_a_run_of_its_own(first.path());
+    the_sealed_suite_counts_its_openings(first.path());
+}
+
+fn other_settings_are_refused(folder: &Path) {
+    let ran = small(folder, &["--set=recipe.learning_rate=0.001"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("recipe.learning_rate is"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("--run"), "{}", ran.stderr);
+    let ran = small(folder, &["--set=recipe.rate=1"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("there is no setting"), "{}", ran.stderr);
+    let ran = antiks(folder, &["replay", "--iteration=7"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("it has 1 to 2"), "{}", ran.stderr);
+}
+
+fn a_fork_is_a_run_of_its_own(folder: &Path) {
+    let ran = antiks(
+        folder,
+        &[
+            "retrain",
+            "--iteration=1",
+            "--run=gentle",
+            "--set=recipe.learning_rate=0.0001",
+            "--device=cpu",
+            "--json",
+        ],
+    );
+    let done = last_line(&ran);
+    assert_eq!(done["parent"], "main");
+    verify(folder);
+    let ran = antiks(
+        folder,
+        &[
+            "sql",
+            "--format=csv",
+            "select parent.name, fork.parent_iteration from runs fork join runs parent on \
+             parent.id = fork.parent_run_id",
+        ],
+    );
+    assert_eq!(ran.stdout.lines().nth(1), Some("main,1"), "{}", ran.stdout);
+}
+
+fn the_sealed_suite_counts_its_openings(folder: &Path) {
+    for opened in 0..2 {
+        let ran = antiks(
+            folder,
+            &["eval", "--sealed", "--run=main", "--device=cpu", "--json"],
+        );
+        let line = last_line(&ran);
+        assert_eq!(line["suite"], "sealed");
+        assert_eq!(line["items"], 12);
+        assert_eq!(line["opened_before"], opened);
+    }
+    verify(folder);
+    let frozen = antiks(
+        folder,
+        &[
+            "eval",
+            "--checkpoint=base",
+            "--run=main",
+            "--device=cpu",
+            "--json",
+        ],
+    );
+    assert!(last_line(&frozen)["checkpoint"].is_null());
+}
+
+#[test]
+fn a_plan_is_shown_and_nothing_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = antiks(folder.path(), &["loop", "--dry-run"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("practice.siblings"), "{}", ran.stdout);
+    assert!(!folder.path().join("lake").exists());
+    let ran = antiks(folder.path(), &["loop", "--teacher=nobody"]);
+    assert_eq!(ran.code, 2);
+    let ran = antiks(folder.path(), &["eval"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+}
