@@ -63,15 +63,10 @@ impl Retrain {
                 parent.started.name, self.iteration
             )));
         };
-        let mut settings = parent.settings.clone();
-        for set in &self.set {
-            let (name, value) = set
-                .split_once('=')
-                .ok_or_else(|| CliError::Usage(format!("--set wants NAME=VALUE, not {set:?}")))?;
-            settings = settings
-                .with(name.trim(), value.trim())
-                .map_err(|what| CliError::Usage(format!("--set {set}: {what}")))?;
-        }
+        let settings = parent
+            .settings
+            .with_all(&self.set)
+            .map_err(CliError::Usage)?;
         settings.check().map_err(CliError::Usage)?;
         settings.recipe.check()?;
         let selection = match &self.select {

@@ -140,14 +140,7 @@ impl RunLoop {
             settings.challenges = challenges;
         }
         settings.until_score = self.until_score;
-        for set in &self.set {
-            let (name, value) = set
-                .split_once('=')
-                .ok_or_else(|| CliError::Usage(format!("--set wants NAME=VALUE, not {set:?}")))?;
-            settings = settings
-                .with(name.trim(), value.trim())
-                .map_err(|what| CliError::Usage(format!("--set {set}: {what}")))?;
-        }
+        settings = settings.with_all(&self.set).map_err(CliError::Usage)?;
         settings.check().map_err(CliError::Usage)?;
         settings.recipe.check()?;
         Ok(settings)

@@ -135,6 +135,21 @@ impl Settings {
         Self::from_words(&words)
     }
 
+    /// These settings with some changed, each as `name=value`.
+    ///
+    /// # Errors
+    /// As [`Self::with`], and a change that is not written so.
+    pub fn with_all(&self, changes: &[String]) -> Result<Self, String> {
+        changes.iter().try_fold(self.clone(), |settings, change| {
+            let (name, value) = change
+                .split_once('=')
+                .ok_or_else(|| format!("--set wants NAME=VALUE, not {change:?}"))?;
+            settings
+                .with(name.trim(), value.trim())
+                .map_err(|what| format!("--set {change}: {what}"))
+        })
+    }
+
     /// Refuses numbers with which no run could be made; the recipe has a check of its own.
     ///
     /// # Errors
