@@ -1,13 +1,16 @@
-//! A tongue of made-up words: what an intent asks for, in words that nobody knows.
+//! Tongues of made-up words: what an intent asks for, in words that nobody knows.
 //!
-//! A base that has learned an intent in it can do what the intent asks for, and not tell
-//! that a teacher's words ask for it. What comes out is called by such words as well: the
+//! A base that has learned an intent in them can do what the intent asks for, and not tell
+//! that a teacher's words ask for it: they are one more tongue, which it has yet to learn. What comes out is called by such words as well: the
 //! names of outputs alone give most intents away.
 
 use crate::database::schema::Schema;
 
 use super::query::{Query, snake};
 
+/// How many tongues there are. Of an intent that is said in several, what it means is
+/// learned, and not only which words go with which statement.
+pub const TONGUES: usize = 4;
 /// Words of a frame that one made-up word stands for.
 const WORDS_EACH: usize = 3;
 const FIRST: [&str; 16] = [
@@ -16,15 +19,15 @@ const FIRST: [&str; 16] = [
 const MIDDLE: [&str; 8] = ["a", "e", "i", "o", "u", "au", "ei", "oo"];
 const LAST: [&str; 8] = ["", "l", "n", "r", "s", "t", "k", "m"];
 
-/// The frame with its slots, and made-up words for what stands between them: the same ones
-/// for the same words.
-pub fn encipher(frame: &str) -> String {
+/// The frame with its slots, and made-up words for what stands between them: in a tongue the
+/// same ones for the same words.
+pub fn encipher(frame: &str, tongue: usize) -> String {
     let mut text = String::new();
     let mut rest = frame;
     while !rest.is_empty() {
         let begin = rest.find('{').unwrap_or(rest.len());
         let (between, slot) = rest.split_at(begin);
-        text += &words_for(between);
+        text += &words_for(between, tongue);
         let end = slot.find('}').map_or(slot.len(), |it| it + 1);
         text += &slot[..end];
         rest = &slot[end..];
@@ -32,8 +35,9 @@ pub fn encipher(frame: &str) -> String {
     text
 }
 
-/// Calls what a query computes by made-up words; gives its statement with their names.
-pub fn encipher_outputs(schema: &Schema, query: &mut Query, sql: &str) -> String {
+/// Calls what a query computes by made-up words of a tongue; gives its statement with their
+/// names.
+pub fn encipher_outputs(schema: &Schema, query: &mut Query, sql: &str, tongue: usize) -> String {
     let columns = schema.tables.iter().flat_map(|it| &it.columns);
     let known: Vec<&str> = columns.map(|it| it.name.as_str()).collect();
     let mut sql = sql.to_owned();
@@ -42,7 +46,7 @@ pub fn encipher_outputs(schema: &Schema, query: &mut Query, sql: &str) -> String
         if name.starts_with('"') || known.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
             continue;
         }
-        let words = words_for(&query.outputs[place].words);
+        let words = words_for(&query.outputs[place].words, tongue);
         let new = snake(&words);
         let is_taken = |it: &&str| it.eq_ignore_ascii_case(&new);
         if known.iter().any(is_taken) || query.outputs.iter().any(|it| it.name == new) {
@@ -73,7 +77,7 @@ fn with_name(sql: &str, old: &str, new: &str) -> String {
     text
 }
 
-fn words_for(between: &str) -> String {
+fn words_for(between: &str, tongue: usize) -> String {
     let letters: String = between
         .chars()
         .filter(|it| it.is_alphanumeric() || *it == ' ')
@@ -82,7 +86,7 @@ fn words_for(between: &str) -> String {
     if letters.is_empty() {
         return between.to_owned();
     }
-    let hash = blake3::derive_key("antiks.cipher.v1", letters.as_bytes());
+    let hash = blake3::derive_key("antiks.cipher.v1", format!("{tongue}{letters}").as_bytes());
     let count = letters.split(' ').count().div_ceil(WORDS_EACH).min(3);
     let words = hash.chunks(8).take(count).map(|bytes| {
         let syllable = |bytes: &[u8]| {
@@ -103,16 +107,20 @@ mod tests {
 
     #[test]
     fn slots_stay_and_words_are_others_but_always_the_same() {
-        let text = encipher("What total {m} did {rows} bring in each {p} of {d}?");
+        let text = encipher("What total {m} did {rows} bring in each {p} of {d}?", 0);
         for slot in ["{m}", "{rows}", "{p}", "{d}"] {
             assert!(text.contains(slot), "{text}");
         }
         for word in ["total", "did", "bring", "each"] {
             assert!(!text.contains(word), "{text}");
         }
-        let other = encipher("the total of {m} for each {p} of {d}");
+        let other = encipher("the total of {m} for each {p} of {d}", 0);
         let of = |text: &str| text.split("{p}").nth(1).map(str::to_owned);
         assert_eq!(of(text.trim_end_matches('?')), of(&other));
+        assert_ne!(
+            encipher("the total of {m}", 0),
+            encipher("the total of {m}", 1)
+        );
     }
 
     #[test]

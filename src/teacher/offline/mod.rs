@@ -113,8 +113,8 @@ impl Grammar {
         draft(&self.0, intent, difficulty, phrasings, seed)
     }
 
-    /// As [`Self::draft`], but what is asked for, and what comes out, is said in made-up
-    /// words.
+    /// As [`Self::draft`], but what is asked for, and what comes out, is said in the made-up
+    /// words of one of several tongues.
     pub fn draft_in_cipher(
         &self,
         intent: &Intent,
@@ -122,7 +122,11 @@ impl Grammar {
         phrasings: &[usize],
         seed: u64,
     ) -> Option<Draft> {
-        let telling = Telling::Cipher(phrasing(intent, phrasings, seed)?);
+        let mut random = Random::new(seed, &["offline", intent.name, "cipher"]);
+        let telling = Telling::Cipher {
+            phrasing: phrasing(intent, phrasings, seed)?,
+            tongue: random.below(cipher::TONGUES),
+        };
         (0..ATTEMPTS)
             .find_map(|attempt| attempted(&self.0, intent, difficulty, telling, seed, attempt))
     }
@@ -232,8 +236,8 @@ fn draft(
 enum Telling {
     /// In an intent's own words.
     Plain(usize),
-    /// With made-up words for them.
-    Cipher(usize),
+    /// With made-up words of a tongue for them.
+    Cipher { phrasing: usize, tongue: usize },
 }
 
 /// One of the phrasings that may be used; all of them if none are named.
@@ -263,9 +267,9 @@ fn attempted(
     ask_for_tools(&mut ask, &reference_sql);
     let (phrasing, frame) = match telling {
         Telling::Plain(phrasing) => (phrasing, intent.frames[phrasing].to_owned()),
-        Telling::Cipher(phrasing) => {
-            reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql);
-            (phrasing, cipher::encipher(intent.frames[phrasing]))
+        Telling::Cipher { phrasing, tongue } => {
+            reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
+            (phrasing, cipher::encipher(intent.frames[phrasing], tongue))
         }
     };
     let question = wording::question(&mut ask, &query, &frame, phrasing);
