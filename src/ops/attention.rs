@@ -3,11 +3,13 @@
 //! Scores are made block by block and forgotten; the backward pass makes them again from
 //! queries and keys, so that memory grows with rows and not with their square.
 
+use std::ops::Range;
+
 use candle_core::{Device, Result, Tensor, bail};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::math::{dot, softmax};
+use super::math::{dot, in_wide_vectors, softmax};
 use super::matmul::{Matrix, Place, product};
 use super::rows::{Locked, Rows};
 use super::sequences::{Heads, Sequences};
@@ -31,13 +33,18 @@ pub fn attention(
             let qkv = checked(qkv.rows()?, heads.width(), sequences)?;
             let width = heads.query_width() + spare;
             let mut out = vec![0f32; qkv.len * width];
-            each_sequence(&mut out, width, sequences, |first, out| {
-                forward(
-                    Sequence::new(qkv, first, out.len() / width, heads, window),
-                    out,
-                    width,
-                )
+            let made = each_part(sequences, heads, |rows, head| {
+                forward(Sequence::new(qkv, rows, heads, window), head)
             })?;
+            let own = heads.group() * heads.dim;
+            for (first, head, made) in made {
+                place(
+                    &mut out[first * width..],
+                    width,
+                    (head * own, own),
+                    (&made, own, 0),
+                );
+            }
             Tensor::from_vec(out, (qkv.len, width), &Device::Cpu)
         }
         #[cfg(feature = "cuda")]
@@ -76,10 +83,20 @@ pub fn attention_backward(
                 )
             }
             let mut dqkv = vec![0f32; qkv.len * width];
-            each_sequence(&mut dqkv, width, sequences, |first, dqkv| {
-                let sequence = Sequence::new(qkv, first, dqkv.len() / width, heads, window);
-                backward(sequence, out, dout, dqkv)
+            let made = each_part(sequences, heads, |rows, head| {
+                backward(Sequence::new(qkv, rows, heads, window), head, out, dout)
             })?;
+            let (dim, own) = (heads.dim, heads.group() * heads.dim);
+            for (first, head, made) in made {
+                let dqkv = &mut dqkv[first * width..];
+                let query_column = head * own;
+                let key_column = heads.query_width() + head * dim;
+                let value_column = key_column + heads.key_value_width();
+                let from = own + 2 * dim;
+                place(dqkv, width, (query_column, own), (&made, from, 0));
+                place(dqkv, width, (key_column, dim), (&made, from, own));
+                place(dqkv, width, (value_column, dim), (&made, from, own + dim));
+            }
             Tensor::from_vec(dqkv, (qkv.len, width), &Device::Cpu)
         }
         #[cfg(feature = "cuda")]
@@ -102,23 +119,35 @@ fn checked<'a>(rows: Rows<'a>, width: usize, sequences: &Sequences) -> Result<Ro
     Ok(rows)
 }
 
-/// Calls `visit` with each sequence's first row and its part of `data`, on all threads.
-fn each_sequence(
-    mut data: &mut [f32],
-    width: usize,
+/// What `make` gives for the rows of each sequence and each key head with the query heads
+/// that share it, made on all threads; with the sequence's first row and the key head.
+fn each_part(
     sequences: &Sequences,
-    visit: impl Fn(usize, &mut [f32]) -> Result<()> + Sync,
-) -> Result<()> {
-    let mut parts = Vec::with_capacity(sequences.count());
-    for pair in sequences.starts().windows(2) {
-        let (first, end) = (pair[0] as usize, pair[1] as usize);
-        let (part, rest) = data.split_at_mut((end - first) * width);
-        parts.push((first, part));
-        data = rest;
-    }
+    heads: Heads,
+    make: impl Fn(Range<usize>, usize) -> Result<Vec<f32>> + Sync,
+) -> Result<Vec<(usize, usize, Vec<f32>)>> {
+    let rows = sequences.starts().windows(2);
+    let rows = rows.map(|pair| pair[0] as usize..pair[1] as usize);
+    let parts: Vec<(Range<usize>, usize)> = rows
+        .flat_map(|rows| (0..heads.key_value).map(move |head| (rows.clone(), head)))
+        .collect();
     parts
         .into_par_iter()
-        .try_for_each(|(first, part)| visit(first, part))
+        .map(|(rows, head)| Ok((rows.start, head, make(rows, head)?)))
+        .collect()
+}
+
+/// Writes `count` columns of `made`, whose rows have `width_made` columns, from `from` on
+/// into the columns of `out` that begin with `column`.
+fn place(
+    out: &mut [f32],
+    width: usize,
+    (column, count): (usize, usize),
+    (made, width_made, from): (&[f32], usize, usize),
+) {
+    for (out, made) in out.chunks_mut(width).zip(made.chunks_exact(width_made)) {
+        out[column..column + count].copy_from_slice(&made[from..from + count]);
+    }
 }
 
 /// The queries, keys and values of one sequence.
@@ -142,10 +171,11 @@ struct Block {
 }
 
 impl<'a> Sequence<'a> {
-    fn new(qkv: Rows<'a>, first: usize, len: usize, heads: Heads, window: Option<usize>) -> Self {
+    fn new(qkv: Rows<'a>, rows: Range<usize>, heads: Heads, window: Option<usize>) -> Self {
+        let len = rows.len();
         Self {
             qkv,
-            first,
+            first: rows.start,
             len,
             heads,
             window: window.unwrap_or(len).max(1),
@@ -211,38 +241,54 @@ impl<'a> Sequence<'a> {
             0.0,
             Parallelism::None,
         )?;
-        for (query, weights) in weights.chunks_exact_mut(block.keys).enumerate() {
-            let end = block.first_query + query + 1;
-            let start = end.saturating_sub(self.window).max(block.first_key);
-            let seen = start - block.first_key..end - block.first_key;
-            softmax(&mut weights[seen.clone()], self.heads.scale());
-            weights[..seen.start].fill(0.0);
-            weights[seen.end..].fill(0.0);
-        }
+        in_wide_vectors(|| {
+            for (query, weights) in weights.chunks_exact_mut(block.keys).enumerate() {
+                let end = block.first_query + query + 1;
+                let start = end.saturating_sub(self.window).max(block.first_key);
+                let seen = start - block.first_key..end - block.first_key;
+                softmax(&mut weights[seen.clone()], self.heads.scale());
+                weights[..seen.start].fill(0.0);
+                weights[seen.end..].fill(0.0);
+            }
+        });
         Ok(())
     }
 }
 
-fn forward(sequence: Sequence<'_>, out: &mut [f32], width: usize) -> Result<()> {
+/// The mixed values (rows, group · dim) of the query heads that share a key head.
+fn forward(sequence: Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
     let heads = sequence.heads;
+    let width = heads.group() * heads.dim;
+    let mut out = vec![0f32; sequence.len * width];
     let mut weights = Vec::new();
-    for head in 0..heads.query {
-        for block in sequence.blocks(head) {
+    for of_group in 0..heads.group() {
+        for block in sequence.blocks(key_head * heads.group() + of_group) {
             sequence.weights(block, &mut weights)?;
-            let out = &mut out[block.first_query * width + head * heads.dim..];
+            let out = &mut out[block.first_query * width + of_group * heads.dim..];
             let place = Place::new(block.queries, heads.dim, width);
             let weights = Matrix::new(&weights, Place::new(block.queries, block.keys, block.keys));
             let values = sequence.values(block);
             product(out, place, weights, values, 1.0, 0.0, Parallelism::None)?;
         }
     }
-    Ok(())
+    Ok(out)
 }
 
-fn backward(sequence: Sequence<'_>, out: Rows<'_>, dout: Rows<'_>, dqkv: &mut [f32]) -> Result<()> {
-    let (heads, width) = (sequence.heads, sequence.heads.width());
+/// The gradients of the query heads that share a key head, of its keys and its values, side
+/// by side: (rows, (group + 2) · dim).
+fn backward(
+    sequence: Sequence<'_>,
+    key_head: usize,
+    out: Rows<'_>,
+    dout: Rows<'_>,
+) -> Result<Vec<f32>> {
+    let heads = sequence.heads;
+    let width = (heads.group() + 2) * heads.dim;
+    let key_column = heads.group() * heads.dim;
+    let mut dqkv = vec![0f32; sequence.len * width];
     let (mut weights, mut dscores) = (Vec::new(), Vec::new());
-    for head in 0..heads.query {
+    for of_group in 0..heads.group() {
+        let head = key_head * heads.group() + of_group;
         for block in sequence.blocks(head) {
             sequence.weights(block, &mut weights)?;
             let square = Place::new(block.queries, block.keys, block.keys);
@@ -254,7 +300,7 @@ fn backward(sequence: Sequence<'_>, out: Rows<'_>, dout: Rows<'_>, dqkv: &mut [f
             // dV += Pᵀ·dO
             let of_keys = Place::new(block.keys, heads.dim, width);
             let key_row = block.first_key * width;
-            let dvalues = &mut dqkv[key_row + sequence.value_column(head)..];
+            let dvalues = &mut dqkv[key_row + key_column + heads.dim..];
             let turned = Matrix::new(&weights, square).transposed();
             product(
                 dvalues,
@@ -279,25 +325,27 @@ fn backward(sequence: Sequence<'_>, out: Rows<'_>, dout: Rows<'_>, dqkv: &mut [f
                 0.0,
                 Parallelism::None,
             )?;
-            let rows = dscores.chunks_exact_mut(block.keys);
-            for (query, (dscores, weights)) in
-                rows.zip(weights.chunks_exact(block.keys)).enumerate()
-            {
-                let row = sequence.first + block.first_query + query;
-                let columns = column..column + heads.dim;
-                let mean = dot(&dout.row(row)[columns.clone()], &out.row(row)[columns]);
-                for (dscore, weight) in dscores.iter_mut().zip(weights) {
-                    *dscore = weight * (*dscore - mean) * heads.scale();
+            in_wide_vectors(|| {
+                let rows = dscores.chunks_exact_mut(block.keys);
+                for (query, (dscores, weights)) in
+                    rows.zip(weights.chunks_exact(block.keys)).enumerate()
+                {
+                    let row = sequence.first + block.first_query + query;
+                    let columns = column..column + heads.dim;
+                    let mean = dot(&dout.row(row)[columns.clone()], &out.row(row)[columns]);
+                    for (dscore, weight) in dscores.iter_mut().zip(weights) {
+                        *dscore = weight * (*dscore - mean) * heads.scale();
+                    }
                 }
-            }
+            });
 
             // dQ = dS·K and dK += dSᵀ·Q
             let dscores = Matrix::new(&dscores, square);
-            let dqueries = &mut dqkv[block.first_query * width + column..];
+            let dqueries = &mut dqkv[block.first_query * width + of_group * heads.dim..];
             let place = Place::new(block.queries, heads.dim, width);
             let keys = sequence.keys(block);
             product(dqueries, place, dscores, keys, 1.0, 0.0, Parallelism::None)?;
-            let dkeys = &mut dqkv[key_row + sequence.key_column(head)..];
+            let dkeys = &mut dqkv[key_row + key_column..];
             let queries = sequence.queries(block);
             product(
                 dkeys,
@@ -310,5 +358,5 @@ fn backward(sequence: Sequence<'_>, out: Rows<'_>, dout: Rows<'_>, dqkv: &mut [f
             )?;
         }
     }
-    Ok(())
+    Ok(dqkv)
 }

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::cache::check_places;
-use super::math::{dot, softmax};
+use super::math::{dot, in_wide_vectors, softmax};
 use super::rows::Locked;
 use super::sequences::{Heads, Slots};
 
@@ -44,22 +44,25 @@ pub fn cached_attention(
                     let end = positions[row] as usize + 1;
                     let start = end.saturating_sub(window.unwrap_or(end).max(1));
                     let queries = qkv.row(row)[..heads.query_width()].chunks_exact(heads.dim);
-                    let mut scores = Vec::with_capacity(end - start);
-                    for (head, (query, out)) in
-                        queries.zip(mixed.chunks_exact_mut(heads.dim)).enumerate()
-                    {
-                        let first =
-                            (slots[row] as usize * heads.key_value + head / heads.group()) * len;
-                        let seen = first + start..first + end;
-                        scores.clear();
-                        scores.extend(seen.clone().map(|key| dot(query, keys.row(key))));
-                        softmax(&mut scores, heads.scale());
-                        for (weight, value) in scores.iter().zip(seen) {
-                            for (out, value) in out.iter_mut().zip(values.row(value)) {
-                                *out += weight * value;
+                    in_wide_vectors(|| {
+                        let mut scores = Vec::with_capacity(end - start);
+                        for (head, (query, out)) in
+                            queries.zip(mixed.chunks_exact_mut(heads.dim)).enumerate()
+                        {
+                            let first = (slots[row] as usize * heads.key_value
+                                + head / heads.group())
+                                * len;
+                            let seen = first + start..first + end;
+                            scores.clear();
+                            scores.extend(seen.clone().map(|key| dot(query, keys.row(key))));
+                            softmax(&mut scores, heads.scale());
+                            for (weight, value) in scores.iter().zip(seen) {
+                                for (out, value) in out.iter_mut().zip(values.row(value)) {
+                                    *out += weight * value;
+                                }
                             }
                         }
-                    }
+                    });
                 });
             Tensor::from_vec(mixed, (qkv.len, width), &Device::Cpu)
         }

@@ -7,7 +7,7 @@ use candle_core::CudaStorage;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::math::{exp, max, sum};
+use super::math::{exp, in_wide_vectors, max, sum};
 use super::rows::{Locked, elements_mut};
 
 /// The loss of each row (f32, rows) of `logits` (rows, vocabulary), which become the
@@ -50,7 +50,9 @@ impl InplaceOp1 for CrossEntropy<'_> {
             .par_chunks_mut(vocabulary)
             .zip(&mut losses)
             .zip(targets)
-            .for_each(|((row, loss), target)| *loss = one_row(row, *target as usize, scale));
+            .for_each(|((row, loss), target)| {
+                *loss = in_wide_vectors(|| one_row(row, *target as usize, scale));
+            });
         let losses = Tensor::from_vec(losses, rows, &candle_core::Device::Cpu)?;
         *self.losses.borrow_mut() = Some(losses);
         Ok(())
@@ -64,6 +66,7 @@ impl InplaceOp1 for CrossEntropy<'_> {
     }
 }
 
+#[inline(always)]
 fn one_row(logits: &mut [f32], target: usize, scale: f32) -> f32 {
     let most = max(logits);
     let of_target = logits[target] - most;

@@ -3,6 +3,16 @@
 //! The exponential is our own because the standard library's is called for one number at
 //! a time, and its last bit depends on the system's C library.
 
+use pulp::Arch;
+
+/// Runs loops over numbers in the widest vectors that this processor has. What they call
+/// must be inlined into them. The result is the same on all: nothing is rounded otherwise,
+/// and sums have a fixed number of lanes.
+#[inline(always)]
+pub(super) fn in_wide_vectors<T>(work: impl FnOnce() -> T) -> T {
+    Arch::new().dispatch(work)
+}
+
 /// Inputs beyond these give a finite result that is as good as 0 or infinity.
 const LEAST: f32 = -87.3;
 const MOST: f32 = 88.3;
@@ -66,19 +76,19 @@ fn fold(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 /// The scalar product of two slices of one length.
-#[inline]
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     fold(a, b, |a, b| a * b)
 }
 
 /// The sum of a slice.
-#[inline]
+#[inline(always)]
 pub(super) fn sum(a: &[f32]) -> f32 {
     fold(a, a, |a, _| a)
 }
 
 /// The greatest number of a slice; -infinity if it is empty.
-#[inline]
+#[inline(always)]
 pub(super) fn max(a: &[f32]) -> f32 {
     let mut most = [f32::NEG_INFINITY; LANES];
     let blocks = a.chunks_exact(LANES);
@@ -98,7 +108,7 @@ pub(super) fn max(a: &[f32]) -> f32 {
 }
 
 /// Replaces scores by their softmax: e^(scale·x) over the sum of all; an empty slice stays.
-#[inline]
+#[inline(always)]
 pub(super) fn softmax(scores: &mut [f32], scale: f32) {
     let most = max(scores);
     for score in scores.iter_mut() {

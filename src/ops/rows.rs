@@ -3,6 +3,8 @@
 use candle_core::{CpuStorage, Device, Layout, Result, Storage, StorageRef, Tensor, bail};
 use rayon::prelude::*;
 
+use super::math::in_wide_vectors;
+
 /// Elements that one thread takes at a time; a constant, so that the split is one.
 const BLOCK_ELEMENTS: usize = 16 * 1024;
 
@@ -141,8 +143,10 @@ pub(super) fn each_row(data: &mut [f32], width: usize, visit: impl Fn(usize, &mu
     data.par_chunks_mut(block * width)
         .enumerate()
         .for_each(|(place, rows)| {
-            for (row, data) in rows.chunks_mut(width).enumerate() {
-                visit(place * block + row, data);
-            }
+            in_wide_vectors(|| {
+                for (row, data) in rows.chunks_mut(width).enumerate() {
+                    visit(place * block + row, data);
+                }
+            });
         });
 }
