@@ -37,7 +37,7 @@ pub struct RunLoop {
     /// How many iterations the run has in all
     #[arg(long, default_value_t = 10, value_name = "NUMBER")]
     iterations: u32,
-    /// Questions of an iteration [default: 60 for nano, 10 for other students]
+    /// Questions of an iteration [default: 80 for nano, 10 for other students]
     #[arg(long, value_name = "NUMBER")]
     challenges: Option<usize>,
     /// Who asks: offline

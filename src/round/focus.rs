@@ -10,9 +10,9 @@ use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Intent, Wish, intents};
 
 /// What a result of an intent still weighs after one more.
-const MEMORY: f64 = 0.6;
+const MEMORY: f64 = 0.35;
 /// The weight of an intent that is always right; of one that is always wrong it is 1.
-const LEAST: f64 = 0.12;
+const LEAST: f64 = 0.05;
 
 /// What is known of a student's weaknesses.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,11 @@ impl Focus {
         let now = if is_failure { 1.0 } else { 0.0 };
         let failures = self.failures.entry(intent.name).or_insert(1.0);
         *failures = MEMORY * *failures + (1.0 - MEMORY) * now;
+    }
+
+    /// How surely an intent would be answered wrong, from 0 to 1; 1 if it was never asked.
+    pub fn need(&self, intent: &str) -> f64 {
+        self.failures.get(intent).copied().unwrap_or(1.0)
     }
 
     /// Draws what is asked next.
@@ -47,10 +52,7 @@ impl Focus {
         const PARTS: usize = 1_000_000;
         let mut pool = intents();
         pool.retain(|it| it.category == category);
-        let weight = |it: &&Intent| {
-            let failures = self.failures.get(it.name).copied().unwrap_or(1.0);
-            LEAST + (1.0 - LEAST) * failures
-        };
+        let weight = |it: &&Intent| LEAST + (1.0 - LEAST) * self.need(it.name);
         let all: f64 = pool.iter().map(weight).sum();
         let drawn = random.below(PARTS) as f64 / PARTS as f64 * all;
         let mut end = 0.0;

@@ -39,6 +39,9 @@ pub struct Policy {
     pub sibling_turns: usize,
     /// Turns of a document on what is known.
     pub known_turns: usize,
+    /// A control of the loop, in which nothing true is taught of a mistake: its siblings'
+    /// statements are dealt out among all siblings.
+    pub shuffled: bool,
 }
 
 /// What is practised over one schema.
@@ -81,10 +84,14 @@ pub struct Mistake {
     pub iteration: u32,
     /// The question that was answered wrong.
     pub draft: Draft,
+    /// How surely its like would be answered wrong now, from 0 to 1.
+    pub need: f64,
 }
 
 /// Lessons over the user's own database, in percent.
 const OWN_PERCENT: usize = 50;
+/// What is mastered is practised still, but seldom.
+const LEAST_NEED: f64 = 0.05;
 /// How often another schema is drawn for siblings.
 const SCHEMAS_TRIED: usize = 6;
 
@@ -94,7 +101,7 @@ pub fn practice(mistakes: &[Mistake], iteration: u32, practised: Practised<'_>) 
     let round = iteration.to_string();
     let mut random = Random::new(seed, &[&round, "practice"]);
     let wanted = wanted(mistakes, iteration, policy, &mut random);
-    wanted
+    let mut lessons: Vec<Lesson> = wanted
         .par_chunks(policy.sibling_turns.max(1))
         .enumerate()
         .filter_map(|(number, wanted)| {
@@ -102,7 +109,24 @@ pub fn practice(mistakes: &[Mistake], iteration: u32, practised: Practised<'_>) 
             let mut random = Random::new(seed, &["practice", &round, &number]);
             lesson(mistakes, wanted, practised, &mut random)
         })
-        .collect()
+        .collect();
+    if policy.shuffled {
+        deal_out(&mut lessons, &mut random);
+    }
+    lessons
+}
+
+/// Gives each sibling the statement of any of them.
+fn deal_out(lessons: &mut [Lesson], random: &mut Random) {
+    let turns = lessons.iter().flat_map(|it| &it.turns);
+    let siblings = turns.filter(|(_, place)| place.is_some());
+    let mut statements: Vec<String> = siblings.map(|(turn, _)| turn.sql.clone()).collect();
+    random.shuffle(&mut statements);
+    let turns = lessons.iter_mut().flat_map(|it| &mut it.turns);
+    let siblings = turns.filter(|(_, place)| place.is_some());
+    for ((turn, _), sql) in siblings.zip(statements) {
+        turn.sql = sql;
+    }
 }
 
 /// The places of mistakes in the order in which their siblings are practised, each as
@@ -111,7 +135,7 @@ fn wanted(mistakes: &[Mistake], iteration: u32, policy: Policy, random: &mut Ran
     let (mut new, mut old): (Vec<usize>, Vec<usize>) =
         (0..mistakes.len()).partition(|place| mistakes[*place].iteration == iteration);
     random.shuffle(&mut new);
-    random.shuffle(&mut old);
+    old = shuffled_by_need(old, mistakes, random);
     let fill = |from: &[usize], count: usize| -> Vec<usize> {
         let most = from.len() * policy.siblings_each;
         from.iter().copied().cycle().take(count.min(most)).collect()
@@ -124,6 +148,21 @@ fn wanted(mistakes: &[Mistake], iteration: u32, policy: Policy, random: &mut Ran
     all.extend(fill(&old, policy.siblings - all.len()));
     random.shuffle(&mut all);
     all
+}
+
+/// Old mistakes in an order in which those that would be made again tend to stand first.
+/// Each gets a draw to the power of one over its weight: Efraimidis and Spirakis, 2006.
+fn shuffled_by_need(old: Vec<usize>, mistakes: &[Mistake], random: &mut Random) -> Vec<usize> {
+    const PARTS: usize = 1 << 30;
+    let mut keyed: Vec<(f64, usize)> = old
+        .into_iter()
+        .map(|place| {
+            let drawn = (random.below(PARTS) + 1) as f64 / PARTS as f64;
+            (drawn.ln() / mistakes[place].need.max(LEAST_NEED), place)
+        })
+        .collect();
+    keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+    keyed.into_iter().map(|(_, place)| place).collect()
 }
 
 /// A lesson with siblings of these mistakes, or of those that a schema can be asked.

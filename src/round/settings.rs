@@ -49,7 +49,7 @@ impl Settings {
     /// cores. `models/nano/LOG.md` says what each was chosen by.
     pub fn nano() -> Self {
         Self {
-            challenges: 60,
+            challenges: 80,
             threshold: 80,
             until_score: 90.0,
             suite_items: 40,
@@ -57,11 +57,12 @@ impl Settings {
             database: None,
             initial_train: None,
             practice: Policy {
-                siblings: 320,
-                siblings_each: 8,
+                siblings: 440,
+                siblings_each: 10,
                 new_percent: 60,
                 sibling_turns: 3,
                 known_turns: 2,
+                shuffled: false,
             },
             average: 0.5,
             recipe: Recipe {
@@ -87,6 +88,7 @@ impl Settings {
                 new_percent: 60,
                 sibling_turns: 1,
                 known_turns: 0,
+                shuffled: false,
             },
             average: 0.0,
             recipe: Recipe::default(),

@@ -227,6 +227,7 @@ impl Stages<'_> {
             history.challenges.iter().map(|it| (it.1, it)).collect();
         let (mut mistakes, mut grades, mut lessons) = (Vec::new(), Vec::new(), Vec::new());
         let mut plain = Vec::new();
+        let focus = focus(history, iteration + 1);
         for (grade, challenge_id, correction) in selected {
             let Some((at, _, challenge)) = by_id.get(&challenge_id) else {
                 let what =
@@ -237,9 +238,11 @@ impl Stages<'_> {
             let Some(schema) = schema else { continue };
             match draft_of(challenge, &schema) {
                 Some(draft) => {
+                    let need = focus.need(&draft.intent);
                     mistakes.push(Mistake {
                         iteration: *at,
                         draft,
+                        need,
                     });
                     grades.push(grade);
                 }

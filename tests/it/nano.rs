@@ -86,7 +86,11 @@ fn mistake(intent: &Intent, iteration: u32) -> Option<Mistake> {
         let schema = generate("retail", seed)?;
         let grammar = Grammar::new(&schema);
         let draft = grammar.draft(intent, Difficulty::Medium, &[], seed)?;
-        Some(Mistake { iteration, draft })
+        Some(Mistake {
+            iteration,
+            draft,
+            need: 1.0,
+        })
     })
 }
 
@@ -107,6 +111,7 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
         new_percent: 60,
         sibling_turns: 2,
         known_turns: 1,
+        shuffled: false,
     };
     let corpus = Corpus::new(3);
     let practised = Practised {
@@ -129,6 +134,30 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
     let asked = |document: &Document| document.turns.iter().all(|it| it.kind == Kind::Question);
     assert!(documents.iter().all(asked));
     assert!(practice(&[], 1, practised).is_empty());
+
+    let control = Practised {
+        policy: Policy {
+            shuffled: true,
+            ..policy
+        },
+        ..practised
+    };
+    let shuffled = practice(&mistakes, 2, control);
+    let siblings = |lessons: &[Lesson]| -> Vec<Turn> {
+        let turns = lessons.iter().flat_map(|it| it.turns.clone());
+        let siblings = turns.filter(|(_, place)| place.is_some());
+        siblings.map(|(turn, _)| turn).collect()
+    };
+    let (told, dealt) = (siblings(&practice(&mistakes, 2, practised)), siblings(&shuffled));
+    let sorted = |turns: &[Turn], part: fn(&Turn) -> &String| {
+        let mut texts: Vec<String> = turns.iter().map(|it| part(it).clone()).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(sorted(&told, |it| &it.sql), sorted(&dealt, |it| &it.sql));
+    assert_eq!(sorted(&told, |it| &it.question), sorted(&dealt, |it| &it.question));
+    let same = told.iter().zip(&dealt).filter(|(a, b)| a.sql == b.sql).count();
+    assert!(same < told.len() / 4, "{same} of {}", told.len());
 }
 
 #[test]
