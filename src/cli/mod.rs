@@ -65,6 +65,7 @@ struct Arguments {
     command: Command,
 }
 
+// What each does is said above its arguments: a comment here would hide it from --help.
 #[derive(Subcommand)]
 enum Command {
     #[command(name = "loop")]
@@ -73,30 +74,18 @@ enum Command {
     Retrain(retrain::Retrain),
     Eval(eval::Evaluate),
     Ask(ask::Ask),
-    /// Write a commented antiks.toml
     Init(init::Init),
-    /// Say what the lake holds
     Status(status::Status),
-    /// Ask the lake in SQL; without a query, begin a session
     Sql(sql::Sql),
-    /// List the catalogue of queries, or run one of them
     Query(query::RunQuery),
-    /// Recompute everything in the lake and name what is not as it must be
     Verify(verify::Verify),
-    // A comment here would hide the longer one above each of these two from --help.
     Why(why::Why),
     Retract(retract::RetractEvent),
-    /// Show challenges of the offline teacher
     Challenge(challenge::ShowChallenges),
-    /// Grade an answer by running it
     Grade(grade::GradeAnswer),
-    /// Train a base on examples
     Train(train::Train),
-    /// Let a student answer prompts
     Generate(generate::Generate),
-    /// Say what this machine and this binary can do
     Doctor(doctor::Doctor),
-    /// Make the embedded base
     #[command(hide = true)]
     Pretrain(pretrain::Pretrain),
     /// Run statements that nobody trusts; started by antiks itself
@@ -109,7 +98,6 @@ enum Command {
 
 #[derive(Subcommand)]
 enum LakeCommand {
-    /// Append events given as NDJSON, one commit for each file
     ImportEvents(import_events::ImportEvents),
 }
 

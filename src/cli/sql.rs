@@ -14,7 +14,7 @@ use super::repl;
 use super::statement::{run_one, runtime, statements};
 use crate::query::Session;
 
-/// Ask the lake in SQL.
+/// Ask the lake in SQL; without a query, begin a session.
 ///
 /// There is a table for each kind of event and the views `attempts` (challenge, answer
 /// and grade in one row), `events` (every event with its kind) and `edges` (what came from

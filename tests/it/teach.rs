@@ -1,13 +1,14 @@
 //! The main job by the real binary: a small run of the embedded student.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use antiks::lake::Lake;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use crate::support::{Ran, antiks};
+use crate::support::{Ran, antiks, repository};
 
 /// A run that takes seconds: two iterations of four questions, twelve in the suite.
 const SMALL: [&str; 11] = [
@@ -111,6 +112,7 @@ fn a_run_repeats_itself_is_replayed_and_goes_on_after_kills() {
     other_settings_are_refused(first.path());
     a_fork_is_a_run_of_its_own(first.path());
     the_sealed_suite_counts_its_openings(first.path());
+    its_adapter_answers(first.path());
 }
 
 fn other_settings_are_refused(folder: &Path) {
@@ -180,6 +182,63 @@ fn the_sealed_suite_counts_its_openings(folder: &Path) {
         ],
     );
     assert!(last_line(&frozen)["checkpoint"].is_null());
+}
+
+fn its_adapter_answers(folder: &Path) {
+    let club = fs::read_to_string(repository("tests/data/databases/club.sql")).unwrap();
+    let connection = rusqlite::Connection::open(folder.join("club.db")).unwrap();
+    connection.execute_batch(&club).unwrap();
+    let asked = |adapter: &[&str]| {
+        let question = ["ask", "How many members are there?", "--db=club.db"];
+        let ran = antiks(
+            folder,
+            &[&question, adapter, &["--device=cpu", "--json"]].concat(),
+        );
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        serde_json::from_str::<Json>(&ran.stdout).unwrap()
+    };
+    let latest = asked(&["--run=main"]);
+    let checkpoint = latest["checkpoint"].as_str().unwrap();
+    let by_id = asked(&["--adapter", &checkpoint[..12]]);
+    assert_eq!(by_id, latest);
+    let query = "SELECT count(*) FROM members";
+    let count: i64 = connection.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(latest["rows"][0][0], count, "{latest}");
+    let base = asked(&["--adapter=base"]);
+    assert!(base["checkpoint"].is_null());
+}
+
+#[test]
+fn examples_of_the_users_own_are_trained_on_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = |number: usize| {
+        let outline = format!("orders(id key, total money, city{number} text)");
+        json!({ "messages": [
+            { "role": "user", "content": format!("{outline}\nQ: How many orders are there?") },
+            { "role": "assistant", "content": "SELECT COUNT(*) AS orders FROM orders" },
+        ] })
+    };
+    let lines: Vec<String> = (0..6).map(|it| example(it).to_string()).collect();
+    fs::write(folder.path().join("own.jsonl"), lines.join("\n")).unwrap();
+    let arguments = ["--initial-train=own.jsonl", "--iterations=1"];
+    let arguments: Vec<&str> = SMALL.iter().chain(&arguments).copied().collect();
+    let arguments: Vec<&str> = arguments
+        .into_iter()
+        .filter(|it| *it != "--iterations=2")
+        .collect();
+    last_line(&antiks(folder.path(), &arguments));
+    verify(folder.path());
+    let query = "select iteration, count(*) from training_steps group by 1 order by 1";
+    let ran = antiks(folder.path(), &["sql", "--format=csv", query]);
+    assert!(ran.stdout.contains("\n0,2\n"), "{}", ran.stdout);
+    let before = ids(folder.path());
+    last_line(&antiks(folder.path(), &arguments));
+    assert_eq!(ids(folder.path()), before);
+    // Other examples would be another run.
+    fs::write(folder.path().join("own.jsonl"), lines[1..].join("\n")).unwrap();
+    let ran = antiks(folder.path(), &arguments);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("initial_train is"), "{}", ran.stderr);
 }
 
 #[test]
