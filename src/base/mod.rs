@@ -4,6 +4,7 @@
 //! - [`id`]: typed 32-byte ids and content hashes.
 //! - [`framed`]: JSON documents that carry the hash of their own bytes.
 //! - [`disk`]: the few file operations that durability rests on, behind a trait.
+//! - [`request`]: the hash that a call of a server is known by.
 //! - [`seed`]: random choices that repeat.
 //! - [`world`]: time, host and environment; the only place that asks for them.
 //!
@@ -14,5 +15,6 @@ pub mod canonical;
 pub mod disk;
 pub mod framed;
 pub mod id;
+pub mod request;
 pub mod seed;
 pub mod world;
