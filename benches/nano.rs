@@ -269,13 +269,13 @@ impl School {
             part[1] += usize::from(verdict.equivalent);
             part[2] += usize::from(verdict.executed);
             let intent = wrong
-                .entry(format!("{} {}", item.part.name(), draft.intent))
+                .entry(format!("{} {}", item.part.name(), draft.intent.as_deref().unwrap_or_default()))
                 .or_default();
             intent[0] += 1;
             intent[1] += usize::from(verdict.equivalent);
             text += &format!(
                 "--- {key} {} {} {:?}\n{}\n  is: {answer}\nwant: {}\n",
-                draft.intent,
+                draft.intent.as_deref().unwrap_or_default(),
                 verdict.score,
                 verdict.error_class,
                 draft.question,
@@ -333,7 +333,7 @@ impl School {
             for (proposal, verdict) in proposals.iter().zip(&verdicts) {
                 let intent = intents()
                     .into_iter()
-                    .find(|it| it.name == proposal.draft.intent)
+                    .find(|it| proposal.draft.intent.as_deref() == Some(it.name))
                     .unwrap();
                 focus.observe(intent, !verdict.equivalent);
                 match verdict.equivalent {

@@ -3,6 +3,7 @@
 //! **Invariants.** A prompt's hash covers its template and its schema. A template sees only
 //! what it is given, and names nothing that it is not given.
 
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -88,7 +89,7 @@ impl Prompt {
             .template_from_str(self.template)
             .map_err(|error| wrong(error.to_string()))?;
         let text = template
-            .render(context)
+            .render(Serde(context))
             .map_err(|error| wrong(error.to_string()))?;
         // What is filled in stands below the first divider, whatever it holds.
         let (system, user) = text

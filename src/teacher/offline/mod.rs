@@ -129,7 +129,7 @@ impl Grammar {
     pub fn sibling(&self, of: &Draft, phrasings: &[usize], seed: u64) -> Option<Draft> {
         let schema = &self.0;
         let all = intents();
-        let intent = all.iter().find(|intent| intent.name == of.intent)?;
+        let intent = all.iter().find(|intent| of.intent.as_deref() == Some(intent.name))?;
         let wanted: BTreeSet<&str> = of.template.split('|').collect();
         let phrasing = phrasing(intent, phrasings, seed)?;
         let mut best: Option<(usize, Draft)> = None;
@@ -196,7 +196,7 @@ pub fn sibling(
         let wish = Wish {
             category: of.category,
             difficulty: of.difficulty,
-            intent: Some(of.intent.clone()),
+            intent: of.intent.clone(),
             phrasings: phrasings.to_vec(),
         };
         no_fit(schema, &wish)
@@ -251,14 +251,14 @@ fn attempted(
     let (question, phrasing) = match phrasing {
         Some(frame) => {
             let question = wording::question(&mut ask, &query, &intent.frames, frame);
-            (question, format!("{}/{frame}", intent.name))
+            (question, Some(format!("{}/{frame}", intent.name)))
         }
-        None => (wording::surroundings(&mut ask, &query), String::new()),
+        None => (wording::surroundings(&mut ask, &query), None),
     };
     (question.len() <= MAX_QUESTION_BYTES).then(|| Draft {
         category: intent.category,
         difficulty,
-        intent: intent.name.to_owned(),
+        intent: Some(intent.name.to_owned()),
         phrasing,
         question,
         ordered: !query.order.is_empty(),
