@@ -269,7 +269,11 @@ impl School {
             part[1] += usize::from(verdict.equivalent);
             part[2] += usize::from(verdict.executed);
             let intent = wrong
-                .entry(format!("{} {}", item.part.name(), draft.intent.as_deref().unwrap_or_default()))
+                .entry(format!(
+                    "{} {}",
+                    item.part.name(),
+                    draft.intent.as_deref().unwrap_or_default()
+                ))
                 .or_default();
             intent[0] += 1;
             intent[1] += usize::from(verdict.equivalent);

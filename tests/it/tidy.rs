@@ -29,7 +29,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "round",
         &[
-            "base", "sandbox", "database", "grading", "teacher", "student", "train", "nano",
+            "base", "event", "lake", "sandbox", "database", "grading", "teacher", "student",
+            "train", "nano",
         ],
     ),
     (

@@ -170,6 +170,9 @@ impl Asker {
             Recalled::Answer(completion) => return Ok(*completion),
             Recalled::Open { garbled, next } => (garbled, next),
         };
+        if !self.ledger.may_ask() {
+            return Err(self.unanswered(call, &attempts));
+        }
         let mut once_more = 0;
         let mut tries = 0;
         loop {
@@ -194,6 +197,23 @@ impl Asker {
                 return Err(failed());
             }
             tokio::time::sleep(self.wait(call, number, tries, &fault)).await;
+        }
+    }
+
+    /// Why a call is not answered in a ledger that only remembers.
+    fn unanswered(&self, call: &Call, attempts: &[Attempt]) -> ChatError {
+        let Some(last) = attempts.last() else {
+            let hash = call.hash;
+            let why = format!("the call {hash} is not among those that were made");
+            return self.halt(LedgerError(why).into());
+        };
+        let fault = last.exchange.as_ref().map(Completion::read);
+        ChatError::Failed {
+            tries: attempts.len() as u32,
+            why: match fault {
+                Some(Err(fault)) => fault.to_string(),
+                _ => "its answer never came".to_owned(),
+            },
         }
     }
 
@@ -264,7 +284,10 @@ impl Asker {
 
     /// Between half of the doubling time and all of it, or as long as the server asks.
     fn wait(&self, call: &Call, number: u32, tries: u32, fault: &Fault) -> Duration {
-        let doubled = self.patience.first_wait.saturating_mul(1 << tries.min(16).saturating_sub(1));
+        let doubled = self
+            .patience
+            .first_wait
+            .saturating_mul(1 << tries.min(16).saturating_sub(1));
         let most = doubled.min(self.patience.max_wait);
         let path = [call.hash.to_string(), number.to_string()];
         let mut random = Random::new(0, &["wait", &path[0], &path[1]]);

@@ -84,7 +84,10 @@ pub fn usd(microusd: u64) -> String {
 fn may_have(possible_microusd: u64) -> String {
     match possible_microusd {
         0 => String::new(),
-        some => format!(" and ${} may have been, on calls without an answer", usd(some)),
+        some => format!(
+            " and ${} may have been, on calls without an answer",
+            usd(some)
+        ),
     }
 }
 
@@ -283,7 +286,10 @@ mod tests {
             assert_eq!((all.known_microusd, all.calls), (25, 3));
             let error = budget.reserve(Some(16)).await.err().unwrap();
             let text = error.to_string();
-            assert!(text.contains("$0.0001") && text.contains("$0.00006 may"), "{text}");
+            assert!(
+                text.contains("$0.0001") && text.contains("$0.00006 may"),
+                "{text}"
+            );
             assert!(budget.reserve(Some(15)).await.is_ok());
             let unpriced = budget.reserve(None).await;
             assert_eq!(unpriced.err(), Some(OverBudget::Unpriced));
@@ -296,7 +302,13 @@ mod tests {
             let budget = Budget::new(None, Spent::default());
             assert!(budget.reserve(None).await.unwrap().settle(Charge::Possible));
             assert!(budget.reserve(None).await.unwrap().settle(Charge::Nothing));
-            assert!(!budget.reserve(Some(1)).await.unwrap().settle(Charge::Known(2)));
+            assert!(
+                !budget
+                    .reserve(Some(1))
+                    .await
+                    .unwrap()
+                    .settle(Charge::Known(2))
+            );
             let (here, _) = budget.spent();
             assert_eq!((here.calls, here.calls_of_unknown_cost), (3, 1));
             assert_eq!(here.known_microusd, 2);

@@ -87,7 +87,13 @@ impl Desk {
     }
 
     /// The call that asks the model with this prompt.
-    pub fn call(&self, request: Request, rendered: &Rendered, manner: Manner, ordinal: u32) -> Call {
+    pub fn call(
+        &self,
+        request: Request,
+        rendered: &Rendered,
+        manner: Manner,
+        ordinal: u32,
+    ) -> Call {
         let body = self.body(rendered, manner);
         let url = self.endpoint.completions();
         Call {
@@ -148,7 +154,8 @@ impl Desk {
         if let Some(prices) = self.prices {
             // US dollars for a million tokens; 10⁻¹⁵ of one for a token is 10⁻⁹ for a million.
             let of = |price: u64| price as f64 / 1e9;
-            routing["max_price"] = json!({"prompt": of(prices.prompt), "completion": of(prices.output)});
+            routing["max_price"] =
+                json!({"prompt": of(prices.prompt), "completion": of(prices.output)});
         }
         routing
     }

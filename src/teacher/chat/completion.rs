@@ -139,7 +139,10 @@ mod tests {
         // A local server tells no cost; that is not 0.
         let local = br#"{"choices":[{"message":{"content":null}}],"usage":{"prompt_tokens":1}}"#;
         let local = read(local).unwrap();
-        assert_eq!((local.content.as_str(), local.usage.cost_microusd), ("", None));
+        assert_eq!(
+            (local.content.as_str(), local.usage.cost_microusd),
+            ("", None)
+        );
     }
 
     #[test]
@@ -147,7 +150,10 @@ mod tests {
         let whole = br#"{"choices":[{"message":{"content":"hi"}}]}"#;
         assert!(read(whole).is_ok());
         for end in 0..whole.len() {
-            assert!(matches!(read(&whole[..end]), Err(Fault::Garbled(_))), "cut at {end}");
+            assert!(
+                matches!(read(&whole[..end]), Err(Fault::Garbled(_))),
+                "cut at {end}"
+            );
         }
         let bodies: [&[u8]; 4] = [
             b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}",

@@ -77,6 +77,7 @@ fn read(answer: Answer) -> Result<Correction, String> {
     let explanation = answer.explanation.trim();
     Ok(Correction {
         sql,
-        explanation: explanation[..explanation.floor_char_boundary(MAX_EXPLANATION_BYTES)].to_owned(),
+        explanation: explanation[..explanation.floor_char_boundary(MAX_EXPLANATION_BYTES)]
+            .to_owned(),
     })
 }

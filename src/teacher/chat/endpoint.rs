@@ -143,7 +143,10 @@ impl Endpoint {
 
     fn below(&self, path: &str) -> Url {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url.set_path(&format!(
+            "{}/{path}",
+            self.base.path().trim_end_matches('/')
+        ));
         url
     }
 
@@ -166,7 +169,9 @@ fn is_own_network(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
         Ok(IpAddr::V4(it)) => it.is_loopback() || it.is_private() || it.is_link_local(),
-        Ok(IpAddr::V6(it)) => it.is_loopback() || it.is_unique_local() || it.is_unicast_link_local(),
+        Ok(IpAddr::V6(it)) => {
+            it.is_loopback() || it.is_unique_local() || it.is_unicast_link_local()
+        }
         Err(_) => !host.contains('.') || host.ends_with(".local") || host.ends_with(".localhost"),
     }
 }
@@ -203,10 +208,25 @@ mod tests {
         assert_eq!(local.service(), Service::Compatible);
         let slash = parse("http://[::1]:8000/api/").unwrap();
         assert_eq!(slash.models().as_str(), "http://[::1]:8000/api/models");
-        for wrong in ["openrouter:", "openroute", "ftp://a", "", "file:///a", "openrouterx"] {
-            assert!(matches!(parse(wrong), Err(EndpointError::Unknown(_))), "{wrong}");
+        for wrong in [
+            "openrouter:",
+            "openroute",
+            "ftp://a",
+            "",
+            "file:///a",
+            "openrouterx",
+        ] {
+            assert!(
+                matches!(parse(wrong), Err(EndpointError::Unknown(_))),
+                "{wrong}"
+            );
         }
-        for secret in ["http://u@h/v1", "http://:p@h/v1", "http://h/v1?key=1", "http://h/#a"] {
+        for secret in [
+            "http://u@h/v1",
+            "http://:p@h/v1",
+            "http://h/v1?key=1",
+            "http://h/#a",
+        ] {
             assert_eq!(parse(secret), Err(EndpointError::Secrets), "{secret}");
         }
         let key = "sk-or-v1-0123456789012345678901234567890123456789";
@@ -228,7 +248,10 @@ mod tests {
             assert_eq!(check(safe), Ok(()), "{safe}");
         }
         for clear in ["http://example.org/v1", "http://8.8.8.8/v1"] {
-            assert!(matches!(check(clear), Err(EndpointError::Clear(_))), "{clear}");
+            assert!(
+                matches!(check(clear), Err(EndpointError::Clear(_))),
+                "{clear}"
+            );
         }
     }
 }

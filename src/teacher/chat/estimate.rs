@@ -135,7 +135,11 @@ fn worst(plan: &Plan, sizes: &Sizes, prices: Prices) -> u64 {
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.low_microusd, self.expected_microusd, self.worst_microusd) {
+        match (
+            self.low_microusd,
+            self.expected_microusd,
+            self.worst_microusd,
+        ) {
             (Some(low), Some(expected), Some(worst)) => write!(
                 f,
                 "about ${} (${} if all goes well, ${} at worst)",

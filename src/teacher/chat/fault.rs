@@ -227,7 +227,12 @@ mod tests {
             (200, error("429"), None, Follows::Wait),
             (200, error("\"502\""), None, Follows::Again),
             (200, error("null"), None, Follows::Again),
-            (200, r#"{"error":"it broke"}"#.to_owned(), None, Follows::Again),
+            (
+                200,
+                r#"{"error":"it broke"}"#.to_owned(),
+                None,
+                Follows::Again,
+            ),
             (
                 200,
                 r#"{"choices":[{"error":{"code":503,"message":"no"}}]}"#.to_owned(),
@@ -247,7 +252,10 @@ mod tests {
     fn a_servers_words_are_one_short_line() {
         let long = "word \n\u{1b}[31m".repeat(500);
         let found = fault(400, &long, None).unwrap().to_string();
-        assert!(found.len() < 400 && !found.contains(['\n', '\u{1b}']), "{found}");
+        assert!(
+            found.len() < 400 && !found.contains(['\n', '\u{1b}']),
+            "{found}"
+        );
     }
 
     #[test]

@@ -69,10 +69,7 @@ pub async fn judge(
 }
 
 /// The question that is put.
-pub(super) fn question(
-    evidence: &Evidence<'_>,
-    request: Request,
-) -> Result<Question, PromptError> {
+pub(super) fn question(evidence: &Evidence<'_>, request: Request) -> Result<Question, PromptError> {
     Ok(Question {
         request,
         rendered: GRADE.render(&evidence.context())?,

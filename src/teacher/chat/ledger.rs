@@ -42,8 +42,12 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// It could not be written down; the call must not be made.
-    fn intend(&self, call: &Call, number: u32, most_microusd: Option<u64>)
-    -> Result<(), LedgerError>;
+    fn intend(
+        &self,
+        call: &Call,
+        number: u32,
+        most_microusd: Option<u64>,
+    ) -> Result<(), LedgerError>;
 
     /// Writes down what came back from attempt `number`.
     ///
@@ -53,6 +57,9 @@ pub trait Ledger: Send + Sync {
 
     /// Takes note of what became of a call's answer.
     fn conclude(&self, call: &Call, conclusion: Conclusion);
+
+    /// Whether a call that is not answered may be made; not if the ledger only remembers.
+    fn may_ask(&self) -> bool;
 
     /// What the run had spent before this process began.
     ///

@@ -187,7 +187,9 @@ fn femto(text: &str) -> Option<u64> {
     let ten = |power: i32| 10u128.checked_pow(power.unsigned_abs());
     let value = match shift {
         0.. => number.checked_mul(ten(shift)?)?,
-        _ => ten(shift).map_or(1, |it| number.div_ceil(it)).max(u128::from(number > 0)),
+        _ => ten(shift)
+            .map_or(1, |it| number.div_ceil(it))
+            .max(u128::from(number > 0)),
     };
     u64::try_from(value).ok()
 }
@@ -260,6 +262,9 @@ mod tests {
         assert_eq!(only.model, "a");
         let odd = r#"{"data":[{"id":"a","pricing":{"prompt":"-1","completion":"-1"}}]}"#;
         assert_eq!(find(&list(odd), None).unwrap().prices, None);
-        assert!(matches!(find(&list("<html>"), None), Err(ListingError::Failed(_))));
+        assert!(matches!(
+            find(&list("<html>"), None),
+            Err(ListingError::Failed(_))
+        ));
     }
 }

@@ -92,9 +92,9 @@ impl Prompt {
             .render(Serde(context))
             .map_err(|error| wrong(error.to_string()))?;
         // What is filled in stands below the first divider, whatever it holds.
-        let (system, user) = text
-            .split_once(DIVIDER)
-            .ok_or_else(|| wrong("the line that begins the user's message is missing".to_owned()))?;
+        let (system, user) = text.split_once(DIVIDER).ok_or_else(|| {
+            wrong("the line that begins the user's message is missing".to_owned())
+        })?;
         let schema = serde_json::from_str(self.schema).map_err(|error| wrong(error.to_string()))?;
         Ok(Rendered {
             name: format!("{} {}", self.name, self.version),

@@ -179,10 +179,14 @@ fn draft(ask: &Ask<'_>, proposed: Proposed) -> Result<Draft, String> {
     let question = proposed.question.trim().to_owned();
     let reference_sql = bare(&proposed.reference_sql);
     if question.is_empty() || question.len() > MAX_QUESTION_BYTES {
-        return Err(format!("a question has 1 to {MAX_QUESTION_BYTES} characters"));
+        return Err(format!(
+            "a question has 1 to {MAX_QUESTION_BYTES} characters"
+        ));
     }
     if reference_sql.len() > MAX_SQL_BYTES {
-        return Err(format!("a reference has at most {MAX_SQL_BYTES} characters"));
+        return Err(format!(
+            "a reference has at most {MAX_SQL_BYTES} characters"
+        ));
     }
     let query = parse(&reference_sql).ok_or("a reference is one SELECT statement of SQLite")?;
     let mut requirements: Vec<Requirement> = proposed

@@ -13,11 +13,16 @@ use std::path::{Path, PathBuf};
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
+use super::endpoint::Service;
+use crate::base::world::World;
+
 /// No key is longer.
 const MAX_KEY_BYTES: u64 = 4096;
 /// What is shorter is a placeholder that local servers ask for, such as `ollama`, and would
 /// be found in any text.
 const LEAST_SECRET_BYTES: usize = 12;
+/// Where OpenRouter's key stands.
+const VARIABLE: &str = "OPENROUTER_API_KEY";
 /// What stands where a key stood.
 const SCRUBBED: &[u8] = b"[key]";
 
@@ -54,7 +59,8 @@ impl Key {
         if text.is_empty() {
             return Err(KeyError::Empty(origin.to_owned()));
         }
-        let is_key = text.len() as u64 <= MAX_KEY_BYTES && text.bytes().all(|it| it.is_ascii_graphic());
+        let is_key =
+            text.len() as u64 <= MAX_KEY_BYTES && text.bytes().all(|it| it.is_ascii_graphic());
         match is_key {
             true => Ok(Self(Zeroizing::new(text.to_owned()))),
             false => Err(KeyError::NoKey(origin.to_owned())),
@@ -79,6 +85,26 @@ impl Key {
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::new(text, &origin),
             Err(_) => Err(KeyError::NoKey(origin)),
+        }
+    }
+
+    /// The key that the environment or a file gives; `None` if neither does. The file counts
+    /// if both do. The variable is OpenRouter's and goes to nobody else.
+    ///
+    /// # Errors
+    /// What is there is no key.
+    pub fn find(
+        world: &World,
+        service: Service,
+        file: Option<&Path>,
+    ) -> Result<Option<Self>, KeyError> {
+        match (file, service) {
+            (Some(path), _) => Self::read(path).map(Some),
+            (None, Service::OpenRouter) => world
+                .variable(VARIABLE)
+                .map(|text| Self::new(&text, VARIABLE))
+                .transpose(),
+            (None, Service::Compatible) => Ok(None),
         }
     }
 

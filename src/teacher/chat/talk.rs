@@ -62,7 +62,9 @@ pub async fn talk<T: DeserializeOwned, R>(
         Ok(said) => return Ok(said),
         Err(refused) => refused,
     };
-    let rendered = question.rendered.again(quoted(&completion.content), &problem);
+    let rendered = question
+        .rendered
+        .again(quoted(&completion.content), &problem);
     let mut manner = question.manner;
     if completion.is_cut_off() || completion.content.trim().is_empty() {
         manner.max_tokens = manner.max_tokens.saturating_mul(MORE_TOKENS);
@@ -149,7 +151,12 @@ mod tests {
     #[test]
     fn an_answer_is_json_in_a_fence_or_not() {
         let read = |text: &str| parse::<Vec<u8>>(&said(text, "stop", 0));
-        for text in ["[1, 2]", " [1,2]\n", "```json\n[1,2]\n```", "```\n[1,2]```\n"] {
+        for text in [
+            "[1, 2]",
+            " [1,2]\n",
+            "```json\n[1,2]\n```",
+            "```\n[1,2]```\n",
+        ] {
             assert_eq!(read(text), Ok(vec![1, 2]), "{text}");
         }
         for text in ["", "[1", "```json\n[1,2]", "[1] and more", "{}"] {

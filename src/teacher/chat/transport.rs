@@ -204,7 +204,10 @@ impl Transport {
         if let Some(header) = self.key.as_ref().and_then(Key::bearer) {
             request.headers_mut().insert(AUTHORIZATION, header);
         }
-        let late = format!("the answer was not whole after {}", seconds(self.limits.total));
+        let late = format!(
+            "the answer was not whole after {}",
+            seconds(self.limits.total)
+        );
         let mut exchange = Exchange::failed(Trouble::new(TroubleKind::Late, late));
         let whole = self.receive(request, &mut exchange);
         // What came until the deadline stays in `exchange`.
@@ -250,7 +253,10 @@ impl Transport {
             let words = format!("the answer is larger than {most} bytes");
             Some(Trouble::new(TroubleKind::TooLarge, words))
         };
-        if response.content_length().is_some_and(|len| len > most as u64) {
+        if response
+            .content_length()
+            .is_some_and(|len| len > most as u64)
+        {
             return too_large();
         }
         loop {

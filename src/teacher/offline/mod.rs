@@ -129,7 +129,9 @@ impl Grammar {
     pub fn sibling(&self, of: &Draft, phrasings: &[usize], seed: u64) -> Option<Draft> {
         let schema = &self.0;
         let all = intents();
-        let intent = all.iter().find(|intent| of.intent.as_deref() == Some(intent.name))?;
+        let intent = all
+            .iter()
+            .find(|intent| of.intent.as_deref() == Some(intent.name))?;
         let wanted: BTreeSet<&str> = of.template.split('|').collect();
         let phrasing = phrasing(intent, phrasings, seed)?;
         let mut best: Option<(usize, Draft)> = None;
