@@ -9,6 +9,9 @@
 #![allow(missing_docs)]
 
 mod challenges;
+mod chat;
+mod chat_ground;
+mod chat_server;
 mod commands;
 mod crash;
 mod damage;
