@@ -77,7 +77,9 @@ pub fn ask(schema: &Schema, ordinal: u32) -> Ask<'_> {
         category: Category::Revenue,
         difficulty: Difficulty::Easy,
         count: 1,
-        weaknesses: vec!["joins that lose rows without a partner".to_owned()],
+        weaknesses: vec![format!(
+            "joins that lose rows without a partner ({ordinal})"
+        )],
         earlier: Vec::new(),
         ordinal,
     }

@@ -10,8 +10,10 @@
 
 mod challenges;
 mod chat;
+mod chat_crash;
 mod chat_ground;
 mod chat_server;
+mod chat_truth;
 mod commands;
 mod crash;
 mod damage;

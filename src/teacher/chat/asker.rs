@@ -245,6 +245,9 @@ impl Asker {
             .post(call.url.clone(), call.body.clone())
             .await;
         let read = Completion::read(&exchange);
+        let charge = charge(&read, self.prices);
+        // Before its turn is another's, lest that one is asked in vain.
+        self.heed(&read, charge, most);
         turn.end(signal(&read));
         let exchange = {
             let call = Arc::clone(call);
@@ -252,19 +255,29 @@ impl Asker {
                 .await
         };
         // Whether or not it was written down, it was made.
-        let charge = charge(&read, self.prices);
-        let is_kept = reservation.settle(charge);
+        reservation.settle(charge);
         exchange?;
-        if let (false, Charge::Known(cost), Some(most)) = (is_kept, charge, most) {
-            self.stop(Stop::Overcharged {
-                cost_microusd: cost,
-                most_microusd: most,
-            });
-        }
         Ok(match read {
             Ok(completion) => Tried::Answered(Box::new(completion)),
             Err(fault) => Tried::Fault(fault),
         })
+    }
+
+    /// Stops if what came back is a reason to.
+    fn heed(&self, read: &Result<Completion, Fault>, charge: Charge, most: Option<u64>) {
+        if let Err(fault) = read
+            && fault.follows() == Follows::Stop
+        {
+            self.stop(Stop::Server(fault.to_string()));
+        }
+        if let (Charge::Known(cost_microusd), Some(most_microusd)) = (charge, most)
+            && cost_microusd > most_microusd
+        {
+            self.stop(Stop::Overcharged {
+                cost_microusd,
+                most_microusd,
+            });
+        }
     }
 
     /// Does something with the ledger where waiting for the disk holds nobody up.

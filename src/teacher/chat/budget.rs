@@ -198,13 +198,9 @@ impl Reservation {
         self.most_microusd
     }
 
-    /// Settles it. Gives whether the call cost no more than was set aside.
-    pub fn settle(mut self, charge: Charge) -> bool {
+    /// Settles it.
+    pub fn settle(mut self, charge: Charge) {
         self.close(Some(charge));
-        match (charge, self.most_microusd) {
-            (Charge::Known(cost), Some(most)) => cost <= most,
-            _ => true,
-        }
     }
 
     /// Gives it back: the call was not made.
@@ -278,7 +274,7 @@ mod tests {
             tokio::pin!(second);
             let early = tokio::time::timeout(std::time::Duration::from_millis(20), &mut second);
             assert!(early.await.is_err());
-            assert!(first.settle(Charge::Known(5)));
+            first.settle(Charge::Known(5));
             let second = second.await.unwrap();
             drop(second);
             let (here, all) = budget.spent();
@@ -300,15 +296,11 @@ mod tests {
     fn without_a_cap_unknown_costs_are_counted() {
         block_on(async {
             let budget = Budget::new(None, Spent::default());
-            assert!(budget.reserve(None).await.unwrap().settle(Charge::Possible));
-            assert!(budget.reserve(None).await.unwrap().settle(Charge::Nothing));
-            assert!(
-                !budget
-                    .reserve(Some(1))
-                    .await
-                    .unwrap()
-                    .settle(Charge::Known(2))
-            );
+            for charge in [Charge::Possible, Charge::Nothing] {
+                budget.reserve(None).await.unwrap().settle(charge);
+            }
+            let dear = budget.reserve(Some(1)).await.unwrap();
+            dear.settle(Charge::Known(2));
             let (here, _) = budget.spent();
             assert_eq!((here.calls, here.calls_of_unknown_cost), (3, 1));
             assert_eq!(here.known_microusd, 2);
