@@ -109,6 +109,7 @@ fn one_lake(cap_microusd: u64, random: &mut Random) -> Met {
     };
     // What was on disk when a process died, and how many calls the server had seen.
     let mut stands: Vec<(BTreeSet<String>, usize)> = Vec::new();
+    let mut open_before = 0;
     for _ in 0..KILLS_PER_LAKE {
         let mut child = start(&told);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -121,7 +122,9 @@ fn one_lake(cap_microusd: u64, random: &mut Random) -> Met {
         child.kill().unwrap();
         child.wait().unwrap();
         let answered = answered(&root);
-        met.amid += usize::from(open_calls(&root) > 0);
+        let open = open_calls(&root);
+        met.amid += usize::from(open > open_before);
+        open_before = open;
         met.after_an_answer += usize::from(!answered.is_empty());
         stands.push((answered, server.calls().len()));
         assert!(spent(&root).calls > 0 || stands.len() < KILLS_PER_LAKE);

@@ -12,6 +12,7 @@ mod challenges;
 mod chat;
 mod chat_crash;
 mod chat_ground;
+mod chat_money;
 mod chat_server;
 mod chat_truth;
 mod commands;
