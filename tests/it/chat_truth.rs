@@ -8,6 +8,7 @@ use antiks::event::words::Request;
 use antiks::grading::admission::{Past, Split};
 use antiks::sandbox::Sandbox;
 use antiks::teacher::chat::correction::Correction;
+use antiks::teacher::chat::estimate::Plan;
 use antiks::teacher::chat::evidence::Evidence;
 use antiks::teacher::chat::judgement::weigh;
 use antiks::teacher::chat::sentinel::{Plant, Sentinel, Tally, sentinels};
@@ -232,6 +233,17 @@ fn what_the_student_wrote_stands_behind_a_fence_that_it_cannot_close() {
         };
         (of(0), of(1))
     };
+    let plan = Plan {
+        iterations: 2,
+        challenges: 10,
+        challenges_each: 5,
+        sentinels: 3,
+    };
+    let wish = ask(&challenge.schema, 0);
+    let estimate = teacher.estimate(&plan, &wish, &evidence(&challenge, &sentinel));
+    let estimate = estimate.unwrap();
+    assert!(estimate.expected_microusd > Some(20_000), "{estimate}");
+    assert!(estimate.worst_microusd > estimate.expected_microusd);
     let (system, user) = judge(&sentinel);
     let first = fence_of(&user);
     assert!(system.contains(&format!("</{first}>")) && !system.contains("100. {{"));

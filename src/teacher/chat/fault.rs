@@ -63,7 +63,7 @@ impl Fault {
             } => match status {
                 // Without a time to wait until, an account is empty until it is filled.
                 402 if retry_after.is_some() => Follows::Wait,
-                401 | 402 | 403 | 404 => Follows::Stop,
+                401..=404 => Follows::Stop,
                 408 | 425 => Follows::Again,
                 429 | 503 | 529 => Follows::Wait,
                 500.. => Follows::Again,

@@ -7,6 +7,7 @@
 //! **Invariant.** Execution has found a planted wrong answer wrong, and a right one right.
 
 use crate::base::seed::Random;
+use crate::event::evaluation::Share;
 use crate::grading::mutants::mutants;
 use crate::grading::sql::parse;
 use crate::grading::{Task, TaskError, Verdict, grade};
@@ -108,17 +109,6 @@ pub struct Tally {
     pub right_failed: u64,
 }
 
-/// A share with its 95 % interval (Wilson), all 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
-    /// The share.
-    pub value: f64,
-    /// The interval's lower end.
-    pub low: f64,
-    /// The interval's upper end.
-    pub high: f64,
-}
-
 impl Tally {
     /// Takes note of a judgement.
     pub fn observe(&mut self, plant: Plant, judgement: &Judgement) {
@@ -135,8 +125,9 @@ impl Tally {
         }
     }
 
-    /// The share of wrong ones that passed; `None` if none was judged.
-    pub fn false_pass(&self) -> Option<Rate> {
+    /// The share of wrong ones that passed with its 95 % interval (Wilson); `None` if none
+    /// was judged.
+    pub fn false_pass(&self) -> Option<Share> {
         rate(self.wrong_passed, self.wrong)
     }
 
@@ -147,7 +138,7 @@ impl Tally {
     }
 }
 
-fn rate(count: u64, of: u64) -> Option<Rate> {
+fn rate(count: u64, of: u64) -> Option<Share> {
     if of == 0 {
         return None;
     }
@@ -155,7 +146,7 @@ fn rate(count: u64, of: u64) -> Option<Rate> {
     let value = count as f64 / n;
     let middle = (value + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = Z * (value * (1.0 - value) / n + z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n);
-    Some(Rate {
+    Some(Share {
         value,
         low: (middle - spread).max(0.0),
         high: (middle + spread).min(1.0),
