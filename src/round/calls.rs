@@ -25,7 +25,7 @@ use crate::teacher::chat::call::Call;
 use crate::teacher::chat::completion::Completion;
 use crate::teacher::chat::ledger::{Attempt, Conclusion, Ledger, LedgerError};
 use crate::teacher::chat::prices::Prices;
-use crate::teacher::chat::transport::{Exchange, Trouble};
+use crate::teacher::chat::transport::{Exchange, Trouble, TroubleKind};
 
 /// The calls of one run.
 pub struct Calls {
@@ -243,7 +243,10 @@ fn exchange_of(response: &Response) -> Exchange {
         status: response.http_status,
         retry_after: None,
         body: response.body.bytes().unwrap_or_default(),
-        trouble: response.error.as_deref().map(Trouble::recall),
+        trouble: response.error.as_deref().map(|text| {
+            // Of a kind that is unknown, it is not a whole response all the same.
+            Trouble::recall(text).unwrap_or_else(|| Trouble::new(TroubleKind::Broken, text))
+        }),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::lake::{Lake, LakeError};
 use crate::teacher::chat::budget::Spent;
 use crate::teacher::chat::call::Call;
 use crate::teacher::chat::ledger::{Attempt, Conclusion, Ledger, LedgerError};
-use crate::teacher::chat::transport::{Exchange, Trouble, TroubleKind};
+use crate::teacher::chat::transport::{Exchange, Trouble};
 
 /// What a lake holds of a run's calls.
 pub struct Recollection {
@@ -52,15 +52,13 @@ impl Recollection {
 
 fn held(call: TeacherCall) -> Held {
     let trouble = match call.outcome {
-        CallOutcome::Failed => call.detail.as_deref().map(Trouble::recall),
+        CallOutcome::Failed => call.detail.as_deref().and_then(Trouble::recall),
         _ => None,
     };
     Held {
         status: call.http_status.and_then(|it| u16::try_from(it).ok()),
         response: call.response_blob,
-        // The words of a server's own error are recalled as a broken connection; its status
-        // and body say more.
-        trouble: trouble.filter(|it| it.kind != TroubleKind::Broken || call.http_status.is_none()),
+        trouble,
         is_answered: call.outcome != CallOutcome::Unknown || call.response_blob.is_some(),
     }
 }

@@ -317,12 +317,13 @@ enum Recalled {
 
 /// What the ledger knows of a call.
 fn recalled(attempts: &[Attempt]) -> Result<Recalled, ChatError> {
+    let exchanges = attempts.iter().filter_map(|it| it.exchange.as_ref());
+    let read: Vec<_> = exchanges.map(Completion::read).collect();
+    if let Some(completion) = read.iter().find_map(|it| it.as_ref().ok()) {
+        return Ok(Recalled::Answer(Box::new(completion.clone())));
+    }
     let mut garbled = 0;
-    for exchange in attempts.iter().filter_map(|it| it.exchange.as_ref()) {
-        let fault = match Completion::read(exchange) {
-            Ok(completion) => return Ok(Recalled::Answer(Box::new(completion))),
-            Err(fault) => fault,
-        };
+    for fault in read.into_iter().filter_map(Result::err) {
         garbled += u32::from(matches!(fault, Fault::Garbled(_)));
         // The server worked for it, and would do no better.
         if garbled > 1 || fault.follows() == Follows::GiveUp {

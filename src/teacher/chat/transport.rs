@@ -110,14 +110,12 @@ impl Trouble {
         format!("{}: {}", self.kind.word(), self.words)
     }
 
-    /// As it was written down; of a kind that is unknown the connection counts as broken.
-    pub fn recall(text: &str) -> Self {
-        let (word, words) = text.split_once(": ").unwrap_or(("", text));
+    /// As it was written down; `None` if the text is no trouble's.
+    pub fn recall(text: &str) -> Option<Self> {
+        let (word, words) = text.split_once(": ")?;
         let mut kinds = TroubleKind::ALL.into_iter();
-        match kinds.find(|kind| kind.word() == word) {
-            Some(kind) => Self::new(kind, words),
-            None => Self::new(TroubleKind::Broken, text),
-        }
+        let kind = kinds.find(|kind| kind.word() == word)?;
+        Some(Self::new(kind, words))
     }
 }
 
@@ -333,8 +331,8 @@ mod tests {
     fn trouble_is_recalled_as_it_was_recorded() {
         for kind in TroubleKind::ALL {
             let trouble = Trouble::new(kind, "it broke: badly");
-            assert_eq!(Trouble::recall(&trouble.record()), trouble);
+            assert_eq!(Trouble::recall(&trouble.record()), Some(trouble));
         }
-        assert_eq!(Trouble::recall("odd").kind, TroubleKind::Broken);
+        assert_eq!(Trouble::recall("the server says 400: no"), None);
     }
 }
