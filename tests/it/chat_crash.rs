@@ -22,7 +22,7 @@ use crate::random::Random;
 
 const LAKES: usize = 5;
 const KILLS_PER_LAKE: usize = 20;
-const CALLS: u32 = 120;
+const CALLS: u32 = 600;
 const LATENCY: Duration = Duration::from_millis(8);
 /// What the scripted server charges for a call.
 const COST_MICROUSD: u64 = 1_000;
@@ -76,7 +76,7 @@ fn kill_at_100_random_moments_during_paid_calls() {
         // Every second lake has a cap that is reached.
         let cap_microusd = match lake % 2 {
             0 => 400_000_000,
-            _ => 300_000,
+            _ => 1_800_000,
         };
         let met = one_lake(cap_microusd, &mut random);
         amid += met.amid;
@@ -85,7 +85,7 @@ fn kill_at_100_random_moments_during_paid_calls() {
     }
     println!("amid calls: {amid}, after an answer: {after_an_answer}, over: {over_budget}");
     assert!(
-        amid * 4 >= LAKES * KILLS_PER_LAKE,
+        amid * 5 >= 4 * LAKES * KILLS_PER_LAKE,
         "too few came amid calls: {amid}"
     );
     assert!(after_an_answer > 0 && over_budget == LAKES / 2);

@@ -15,8 +15,6 @@ use tokio::time::{Instant, sleep_until};
 
 /// The calls that a server gets at once in the beginning.
 const FIRST: f64 = 8.0;
-/// Calls that were under way together are all refused together: that counts once.
-const HALVED_EVERY: Duration = Duration::from_secs(1);
 
 /// The bounds of pacing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +66,7 @@ pub struct Pacing {
 pub struct Turn {
     pacing: Arc<Pacing>,
     signal: Signal,
+    begun: Instant,
 }
 
 impl Pacing {
@@ -123,10 +122,11 @@ impl Pacing {
         Ok(Turn {
             pacing: Arc::clone(self),
             signal: Signal::Other,
+            begun: now,
         })
     }
 
-    fn take_note(&self, signal: Signal) {
+    fn take_note(&self, signal: Signal, begun: Instant) {
         let now = Instant::now();
         let mut state = self.state();
         state.running -= 1;
@@ -140,7 +140,8 @@ impl Pacing {
             }
             Signal::Busy(wait) => {
                 state.was_busy = true;
-                let is_news = state.halved_at.is_none_or(|it| now - it >= HALVED_EVERY);
+                // Calls that were under way together are refused together: that counts once.
+                let is_news = state.halved_at.is_none_or(|it| begun >= it);
                 if is_news {
                     state.limit = (state.limit / 2.0).max(1.0);
                     state.halved_at = Some(now);
@@ -168,7 +169,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.pacing.take_note(self.signal);
+        self.pacing.take_note(self.signal, self.begun);
     }
 }
 
