@@ -1,7 +1,7 @@
 //! Asks a server, again where that may help, and pays for no answer twice.
 //!
-//! One call goes: a turn, a reservation, the intent on disk, the exchange, its result on
-//! disk, settlement. An answer that is in the ledger already is taken from there.
+//! One call goes: a reservation, the intent on disk, a turn, the exchange, its result on disk,
+//! settlement. An answer that is in the ledger already is taken from there.
 //!
 //! **Invariants.** Nothing is sent before its intent is written down and its cost set
 //! aside. Once there is a reason to stop, no further call is begun; those under way end and
@@ -217,9 +217,9 @@ impl Asker {
         }
     }
 
-    /// One try, from its turn to its settlement.
+    /// One try, from its reservation to its settlement.
     async fn attempt(&self, call: &Arc<Call>, number: u32) -> Result<Tried, ChatError> {
-        let turn = self.pacing.turn().await;
+        let place = self.pacing.place().await;
         if let Some(why) = self.stop.get() {
             return Err(ChatError::Stopped(why.clone()));
         }
@@ -239,6 +239,16 @@ impl Asker {
         if let Err(error) = intended {
             reservation.cancel();
             return Err(error);
+        }
+        let turn = self.pacing.turn().await;
+        drop(place);
+        if let Some(why) = self.stop.get() {
+            let exchange = Exchange::unsent("everything stopped before");
+            let call = Arc::clone(call);
+            self.written(move |ledger| ledger.respond(&call, number, &exchange))
+                .await?;
+            reservation.cancel();
+            return Err(ChatError::Stopped(why.clone()));
         }
         let exchange = self
             .transport

@@ -51,7 +51,9 @@ impl Fault {
     pub fn follows(&self) -> Follows {
         match self {
             Self::Transport(trouble) => match trouble.kind {
-                TroubleKind::Unreachable | TroubleKind::Broken => Follows::Again,
+                TroubleKind::Unsent | TroubleKind::Unreachable | TroubleKind::Broken => {
+                    Follows::Again
+                }
                 TroubleKind::Silent | TroubleKind::Late => Follows::OnceMore,
                 TroubleKind::TooLarge | TroubleKind::Compressed => Follows::GiveUp,
                 TroubleKind::Redirected => Follows::Stop,
@@ -86,7 +88,7 @@ impl Fault {
         match self {
             Self::Transport(trouble) => matches!(
                 trouble.kind,
-                TroubleKind::Unreachable | TroubleKind::Redirected
+                TroubleKind::Unsent | TroubleKind::Unreachable | TroubleKind::Redirected
             ),
             Self::Server { status, .. } => matches!(status, 400..=499 | 503 | 529),
             _ => false,

@@ -48,6 +48,8 @@ pub enum Signal {
 struct State {
     limit: f64,
     running: usize,
+    /// Calls that are being got ready for a turn.
+    waiting: usize,
     /// Whether the server was ever too busy.
     was_busy: bool,
     halved_at: Option<Instant>,
@@ -60,6 +62,12 @@ pub struct Pacing {
     pace: Pace,
     state: Mutex<State>,
     changed: Notify,
+}
+
+/// Leave to get one call ready. What is written down and not yet sent would count as sent
+/// after a crash, so there are few of these beyond the turns.
+pub struct Place {
+    pacing: Arc<Pacing>,
 }
 
 /// Leave to make one call.
@@ -77,6 +85,7 @@ impl Pacing {
             state: Mutex::new(State {
                 limit: FIRST.min(pace.max_concurrency.max(1) as f64),
                 running: 0,
+                waiting: 0,
                 was_busy: false,
                 halved_at: None,
                 not_before: None,
@@ -88,6 +97,29 @@ impl Pacing {
     /// How many calls may run side by side now.
     pub fn limit(&self) -> usize {
         self.state().limit as usize
+    }
+
+    /// Waits for leave to get a call ready.
+    pub async fn place(self: &Arc<Self>) -> Place {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(place) = self.try_place() {
+                return place;
+            }
+            changed.await;
+        }
+    }
+
+    fn try_place(self: &Arc<Self>) -> Option<Place> {
+        let mut state = self.state();
+        let most = state.limit as usize / 4 + 1;
+        (state.waiting < most).then(|| {
+            state.waiting += 1;
+            Place {
+                pacing: Arc::clone(self),
+            }
+        })
     }
 
     /// Waits for a turn.
@@ -160,6 +192,13 @@ impl Pacing {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pacing.state().waiting -= 1;
+        self.pacing.changed.notify_waiters();
+    }
+}
+
 impl Turn {
     /// Ends the turn with what the call said about the server.
     pub fn end(mut self, signal: Signal) {
@@ -197,6 +236,9 @@ mod tests {
                 pacing.turn().await.end(Signal::Good);
             }
             assert_eq!(pacing.limit(), 64);
+            let places: Vec<Place> = std::iter::from_fn(|| pacing.try_place()).collect();
+            assert_eq!(places.len(), 17);
+            drop(places);
             let mut turns = Vec::new();
             for _ in 0..64 {
                 turns.push(pacing.turn().await);

@@ -47,6 +47,8 @@ impl Default for Limits {
 /// What sort of trouble there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TroubleKind {
+    /// Nothing was sent: everything stopped before.
+    Unsent,
     /// Nothing was sent: there is no connection.
     Unreachable,
     /// No byte came for too long.
@@ -64,7 +66,8 @@ pub enum TroubleKind {
 }
 
 impl TroubleKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
+        Self::Unsent,
         Self::Unreachable,
         Self::Silent,
         Self::Late,
@@ -76,6 +79,7 @@ impl TroubleKind {
 
     fn word(self) -> &'static str {
         match self {
+            Self::Unsent => "unsent",
             Self::Unreachable => "unreachable",
             Self::Silent => "silent",
             Self::Late => "late",
@@ -133,6 +137,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// That of a call that was written down and then not made.
+    pub fn unsent(why: &str) -> Self {
+        Self::failed(Trouble::new(TroubleKind::Unsent, why))
+    }
+
     fn failed(trouble: Trouble) -> Self {
         Self {
             status: None,
