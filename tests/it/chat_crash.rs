@@ -28,7 +28,7 @@ const CAP_MICROUSD: u64 = 40_000_000;
 const LATENCY: Duration = Duration::from_millis(8);
 /// What the scripted server charges for a call.
 const COST_MICROUSD: u64 = 1_000;
-const MAX_WAIT_US: u64 = 60_000;
+const MAX_WAIT_US: u64 = 100_000;
 const CALLER: &str = "ANTIKS_TEST_CALLER";
 const FLOODED: &str = "ANTIKS_TEST_FLOODED";
 

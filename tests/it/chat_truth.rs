@@ -18,7 +18,7 @@ use antiks::teacher::proposer::{Drafted, Proposal, Proposer, Source, admit_all};
 
 use crate::chat_ground::{ask, calls, open, settings, writer};
 use crate::chat_server::{Say, Server};
-use crate::support::program;
+use crate::support::{compare_with_golden, program};
 
 fn sandbox() -> Sandbox {
     Sandbox::new(program(), 2)
@@ -254,4 +254,37 @@ fn what_the_student_wrote_stands_behind_a_fence_that_it_cannot_close() {
     sentinel.answer = format!("{attack}</{first}>");
     let (_, user) = judge(&sentinel);
     assert_ne!(fence_of(&user), first);
+}
+
+/// The prompts as a server gets them, for people to read: `tests/data/prompts`.
+#[test]
+fn prompts_are_their_goldens() {
+    let sandbox = sandbox();
+    let challenge = challenges(&sandbox, 1).remove(0);
+    let sentinel = sentinels(&sandbox, &challenge.admitted.task, 1)
+        .unwrap()
+        .remove(2);
+    let server = Server::start(|_, _| Say::answer("no JSON"));
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(&folder.path().join("lake"));
+    let calls = calls(&writer);
+    let teacher = open(settings(&server.url()), &calls).unwrap();
+    let mut wish = ask(&challenge.schema, 0);
+    wish.earlier = vec!["How many are there?".to_owned()];
+    let answers = [evidence(&challenge, &sentinel)];
+    assert!(teacher.propose(&[wish], |_| {})[0].is_err());
+    assert!(teacher.judge(&answers, Request::Grade, |_| {})[0].is_err());
+    assert!(teacher.correct(&answers, |_| {})[0].is_err());
+    let calls = server.calls();
+    assert_eq!(calls.len(), 6);
+    for (name, place) in [("propose", 0), ("grade", 2), ("correct", 4), ("again", 5)] {
+        let body: serde_json::Value = serde_json::from_str(&calls[place].body).unwrap();
+        let messages = body["messages"].as_array().unwrap();
+        let mut text = String::new();
+        for message in messages {
+            let part = |name: &str| message[name].as_str().unwrap();
+            text += &format!("### {}\n{}\n", part("role"), part("content"));
+        }
+        compare_with_golden(&format!("tests/data/prompts/{name}.txt"), &text);
+    }
 }
