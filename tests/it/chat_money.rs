@@ -305,3 +305,21 @@ fn a_call_that_a_crash_cut_off_is_accounted_for() {
     ];
     assert_eq!(recorded(writer.lake(), true), expected);
 }
+
+#[test]
+fn who_asks_the_same_at_once_shares_one_call() {
+    let server = Server::start(|_, _| {
+        Say::After(Duration::from_millis(30), Box::new(Say::answer(&usable())))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(&folder.path().join("lake"));
+    let calls = calls(&writer);
+    let teacher = open(settings(&server.url()), &calls).unwrap();
+    let schema = schema();
+    let asks: Vec<_> = (0..12).map(|place| ask(&schema, place % 2)).collect();
+    let results = teacher.propose(&asks, |_| {});
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(results[0], results[10]);
+    assert_eq!(server.calls().len(), 2);
+    assert_eq!(teacher.spent().0.calls, 2);
+}

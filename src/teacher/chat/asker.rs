@@ -4,10 +4,11 @@
 //! settlement. An answer that is in the ledger already is taken from there.
 //!
 //! **Invariants.** Nothing is sent before its intent is written down and its cost set
-//! aside. Once there is a reason to stop, no further call is begun; those under way end and
-//! are written down.
+//! aside. Of equal calls one is made, however many ask. Once there is a reason to stop, no
+//! further call is begun; those under way end and are written down.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::budget::{Budget, Charge, OverBudget, usd};
@@ -19,6 +20,7 @@ use super::pacing::{Pacing, Signal};
 use super::prices::Prices;
 use super::prompts::PromptError;
 use super::transport::{Exchange, Transport};
+use crate::base::id::ContentHash;
 use crate::base::seed::Random;
 
 /// How often a call is tried at most by one process.
@@ -108,7 +110,12 @@ pub struct Asker {
     patience: Patience,
     prices: Option<Prices>,
     stop: OnceLock<Stop>,
+    /// Calls that somebody is asking now.
+    under_way: Mutex<HashMap<ContentHash, Arc<Alone>>>,
 }
+
+/// Held by whoever asks a call; another one that asks the same waits for the answer.
+type Alone = tokio::sync::Mutex<()>;
 
 /// What one try came to.
 enum Tried {
@@ -134,6 +141,7 @@ impl Asker {
             patience,
             prices,
             stop: OnceLock::new(),
+            under_way: Mutex::default(),
         }
     }
 
@@ -162,6 +170,19 @@ impl Asker {
     /// # Errors
     /// [`ChatError::Stopped`] and [`ChatError::Failed`].
     pub async fn ask(&self, call: &Arc<Call>) -> Result<Completion, ChatError> {
+        let alone = Arc::clone(self.under_way().entry(call.hash).or_default());
+        let held = alone.lock().await;
+        let answer = self.ask_alone(call).await;
+        drop(held);
+        let mut under_way = self.under_way();
+        // Ours and that of the table: nobody else waits.
+        if Arc::strong_count(&alone) == 2 {
+            under_way.remove(&call.hash);
+        }
+        answer
+    }
+
+    async fn ask_alone(&self, call: &Arc<Call>) -> Result<Completion, ChatError> {
         let attempts = {
             let call = Arc::clone(call);
             self.written(move |ledger| ledger.attempts(&call)).await?
@@ -299,6 +320,12 @@ impl Asker {
         let done = tokio::task::spawn_blocking(move || work(ledger.as_ref())).await;
         let done = done.unwrap_or_else(|error| Err(LedgerError(error.to_string())));
         done.map_err(|error| self.halt(error.into()))
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<ContentHash, Arc<Alone>>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn halt(&self, why: Stop) -> ChatError {
