@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use antiks::base::id::ContentHash;
 use antiks::lake::report::Silent;
 use antiks::lake::verify::verify;
 use antiks::teacher::chat::budget::Spent;
@@ -85,6 +84,16 @@ fn kill_at_100_random_moments_during_paid_calls() {
     assert!(answered_before > LAKES * KILLS_PER_LAKE);
 }
 
+/// A folder that syncs cost nothing in, if the system has one: a killed process loses nothing
+/// that it wrote, and losses of power are the matter of `power`.
+fn in_memory() -> tempfile::TempDir {
+    let shared = Path::new("/dev/shm");
+    match shared.is_dir() {
+        true => tempfile::tempdir_in(shared).unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    }
+}
+
 struct Met {
     kills: usize,
     answered_before: usize,
@@ -92,12 +101,12 @@ struct Met {
 
 fn one_lake(is_capped: bool, random: &mut Random) -> Met {
     let server = Server::start(|_, _| Say::After(LATENCY, Box::new(Say::answer(&usable()))));
-    let folder = tempfile::tempdir().unwrap();
+    let folder = in_memory();
     let root = folder.path().join("lake");
     let told = |cap_microusd: u64| format!("{}|{}|{cap_microusd}", root.display(), server.url());
     // What was on disk when a process died, and how many calls the server had seen.
     let mut stands: Vec<(BTreeSet<String>, usize)> = Vec::new();
-    let (mut amid, mut open_before) = (0, 0);
+    let (mut amid, mut open_before, mut most_before) = (0, 0, 0);
     while amid < KILLS_PER_LAKE {
         assert!(
             stands.len() < 4 * KILLS_PER_LAKE,
@@ -113,18 +122,19 @@ fn one_lake(is_capped: bool, random: &mut Random) -> Met {
         std::thread::sleep(Duration::from_micros(random.below(MAX_WAIT_US)));
         child.kill().unwrap();
         child.wait().unwrap();
-        let open = open_calls(&root);
-        amid += usize::from(open > open_before);
-        open_before = open;
-        stands.push((answered(&root), server.calls().len()));
-        assert!(most_microusd(&root) <= CAP_MICROUSD);
+        let stand = stand(&root);
+        amid += usize::from(stand.open > open_before);
+        open_before = stand.open;
+        most_before = most(&stand.spent);
+        assert!(most_before <= CAP_MICROUSD);
+        stands.push((stand.answered, server.calls().len()));
     }
     let met = Met {
         kills: stands.len(),
-        answered_before: answered(&root).len(),
+        answered_before: stands.last().map_or(0, |it| it.0.len()),
     };
     let cap_microusd = match is_capped {
-        true => most_microusd(&root) + 50 * COST_MICROUSD,
+        true => most_before + 50 * COST_MICROUSD,
         false => CAP_MICROUSD,
     };
     let told = told(cap_microusd);
@@ -135,7 +145,11 @@ fn one_lake(is_capped: bool, random: &mut Random) -> Met {
         .collect();
     assert!(child.wait().unwrap().success(), "{lines:?}");
     let seen = server.calls();
-    let done = answered(&root);
+    let Stand {
+        answered: done,
+        spent,
+        ..
+    } = stand(&root);
     for (kill, (before, count)) in stands.iter().enumerate() {
         for call in &seen[*count..] {
             assert!(
@@ -145,8 +159,7 @@ fn one_lake(is_capped: bool, random: &mut Random) -> Met {
         }
     }
     let charged = seen.len() as u64 * COST_MICROUSD;
-    let spent = spent(&root);
-    let most = spent.known_microusd + spent.possible_microusd;
+    let most = most(&spent);
     assert_eq!(spent.known_microusd, done.len() as u64 * COST_MICROUSD);
     assert!(
         charged <= most,
@@ -168,46 +181,43 @@ fn one_lake(is_capped: bool, random: &mut Random) -> Met {
     met
 }
 
-/// The bodies of the requests whose response is in the spool.
-fn answered(root: &Path) -> BTreeSet<String> {
-    let spool = writer(root).spool();
+/// What is on disk.
+struct Stand {
+    /// The bodies of the requests whose response is there.
+    answered: BTreeSet<String>,
+    /// The attempts without a response.
+    open: usize,
+    spent: Spent,
+}
+
+fn stand(root: &Path) -> Stand {
+    let writer = writer(root);
+    let spool = writer.spool();
     let mut begun = spool.begun().unwrap();
     begun.dedup_by_key(|it| it.0);
-    let mut bodies = BTreeSet::new();
+    let mut stand = Stand {
+        answered: BTreeSet::new(),
+        open: 0,
+        spent: calls(&writer).spent_before().unwrap(),
+    };
     for (request, _) in begun {
         let attempts = spool.attempts(request).unwrap();
         let responses = attempts.iter().filter(|it| it.1.is_some()).count();
+        stand.open += attempts.len() - responses;
         // Nothing is asked for again once it was answered.
         assert!(responses <= 1, "{request} was answered {responses} times");
         if let (intent, Some(_)) = attempts.last().unwrap() {
-            bodies.insert(String::from_utf8(intent.body.bytes().unwrap()).unwrap());
+            let body = intent.body.bytes().unwrap();
+            stand.answered.insert(String::from_utf8(body).unwrap());
         } else {
             assert_eq!(responses, 0, "{request} was asked again");
         }
     }
-    bodies
+    stand
 }
 
-/// The attempts without a response.
-fn open_calls(root: &Path) -> usize {
-    let spool = writer(root).spool();
-    let begun = spool.begun().unwrap();
-    let is_open = |(request, attempt): &&(ContentHash, u32)| {
-        spool.attempts(*request).unwrap()[*attempt as usize]
-            .1
-            .is_none()
-    };
-    begun.iter().filter(is_open).count()
-}
-
-fn most_microusd(root: &Path) -> u64 {
-    let spent = spent(root);
+fn most(spent: &Spent) -> u64 {
     spent.known_microusd + spent.possible_microusd
-}
-
-fn spent(root: &Path) -> Spent {
-    let writer = writer(root);
-    calls(&writer).spent_before().unwrap()
 }
 
 /// Asks a server that sends a gigabyte, and says how much memory that took.
