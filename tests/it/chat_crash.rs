@@ -21,13 +21,15 @@ use crate::random::Random;
 
 const LAKES: usize = 5;
 const KILLS_PER_LAKE: usize = 20;
-const CALLS: u32 = 900;
+const CALLS: u32 = 1_500;
 /// More than all kills may leave open.
 const CAP_MICROUSD: u64 = 40_000_000;
 const LATENCY: Duration = Duration::from_millis(8);
 /// What the scripted server charges for a call.
 const COST_MICROUSD: u64 = 1_000;
-const MAX_WAIT_US: u64 = 100_000;
+const MAX_WAIT_US: u64 = 30_000;
+/// Milliseconds until the first call of a process.
+const MAX_WAITS: usize = 10_000;
 const CALLER: &str = "ANTIKS_TEST_CALLER";
 const FLOODED: &str = "ANTIKS_TEST_FLOODED";
 
@@ -112,6 +114,7 @@ fn one_lake(is_capped: bool, random: &mut Random) -> Met {
             stands.len() < 4 * KILLS_PER_LAKE,
             "only {amid} came amid calls"
         );
+        let calls_before = server.calls().len();
         let mut child = start(&told(CAP_MICROUSD));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         lines
@@ -119,6 +122,13 @@ fn one_lake(is_capped: bool, random: &mut Random) -> Met {
             .map_while(Result::ok)
             .find(|it| it == "begun")
             .unwrap();
+        // It first hears again what was answered before; the calls come after that.
+        for _ in 0..MAX_WAITS {
+            if server.calls().len() > calls_before {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::thread::sleep(Duration::from_micros(random.below(MAX_WAIT_US)));
         child.kill().unwrap();
         child.wait().unwrap();
