@@ -6,6 +6,7 @@
 //! - [`asked`], [`mark`], [`measure`], [`promote`]: all of it as events.
 //! - [`history`]: what the lake holds of a run.
 //! - [`stages`]: the stages as functions of what came before.
+//! - [`calls`]: a chat teacher's calls in a lake; [`recollection`]: the same for replay.
 //! - [`beginning`], [`run`], [`write`]: the loop, which commits what the stages give.
 //!
 //! **Invariant.** What a stage gives depends on the run's event and on what was committed
@@ -13,6 +14,7 @@
 
 pub mod asked;
 pub mod beginning;
+pub mod calls;
 pub mod exam;
 pub mod focus;
 pub mod history;
@@ -22,6 +24,7 @@ pub mod measure;
 pub mod practice;
 pub mod promote;
 pub mod pupil;
+pub mod recollection;
 pub mod report;
 pub mod run;
 pub mod settings;

@@ -171,7 +171,8 @@ fn sibling_of(
     shape: [u8; 32],
     random: &mut Random,
 ) -> Option<Turn> {
-    let intent = intents().into_iter().find(|it| it.name == draft.intent)?;
+    let named = draft.intent.as_deref()?;
+    let intent = intents().into_iter().find(|it| it.name == named)?;
     let found = grammar.sibling(draft, &trained_phrasings(intent), random.seed())?;
     let is_kept = is_for_evaluation(family(&found.template, shape));
     (!is_kept).then(|| Turn::asked(&found))

@@ -147,11 +147,25 @@ fn a_suite_is_the_same_on_any_number_of_workers_and_of_kept_families() {
     for item in &items {
         assert!(is_for_evaluation(item.proposal.admitted.family));
         let draft = &item.proposal.draft;
-        assert_eq!(item.part == Part::Withheld, is_withheld(&draft.intent));
+        assert_eq!(
+            item.part == Part::Withheld,
+            is_withheld(draft.intent.as_deref().unwrap())
+        );
         let all = intents();
-        let intent = all.iter().find(|it| it.name == draft.intent).unwrap();
+        let intent = all
+            .iter()
+            .find(|it| draft.intent.as_deref() == Some(it.name))
+            .unwrap();
         let held_out = held_out_phrasings(intent);
-        let phrasing: usize = draft.phrasing.rsplit('/').next().unwrap().parse().unwrap();
+        let phrasing: usize = draft
+            .phrasing
+            .as_deref()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         assert_eq!(item.is_held_out, held_out.contains(&phrasing));
     }
 }
