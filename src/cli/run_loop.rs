@@ -12,6 +12,7 @@ use super::desk::{own_file, pupil};
 use super::error::CliError;
 use super::place::{Place, Settled, Waiting};
 use super::sandbox::sandbox;
+use super::teacher::{Chosen, OFFLINE, TeacherArguments};
 use super::watch::Watch;
 use crate::base::id::ContentHash;
 use crate::base::world::Stopwatch;
@@ -19,12 +20,17 @@ use crate::event::evaluation::Evaluation;
 use crate::lake::Writer;
 use crate::nano::embedded;
 use crate::query::Catalogue;
+use crate::round::asked::OwnFile;
 use crate::round::beginning::Beginning;
 use crate::round::learn::Material;
 use crate::round::pupil::{Manner, Pupil};
 use crate::round::report::RoundError;
 use crate::round::run::Run;
 use crate::round::settings::Settings;
+use crate::round::tutor::{Chat, Means, estimated};
+use crate::sandbox::Sandbox;
+use crate::teacher::chat::budget::{Spent, usd};
+use crate::teacher::chat::estimate::Estimate;
 use crate::train::data::{BadLines, Content, Examples};
 
 /// Teach a student: ask, grade, train, measure, and again.
@@ -37,12 +43,11 @@ pub struct RunLoop {
     /// How many iterations the run has in all
     #[arg(long, default_value_t = 10, value_name = "NUMBER")]
     iterations: u32,
-    /// Questions of an iteration [default: 60 for nano, 10 for other students]
+    /// Questions of an iteration [default: 60 for nano and the offline teacher, else 10]
     #[arg(long, value_name = "NUMBER")]
     challenges: Option<usize>,
-    /// Who asks: offline
-    #[arg(long, default_value = "offline", value_name = "TEACHER")]
-    teacher: String,
+    #[command(flatten)]
+    teacher: TeacherArguments,
     /// Who learns: nano, a folder in Hugging Face layout, or an id in its cache such as
     /// mistralai/Mistral-7B-Instruct-v0.2
     #[arg(long, default_value = embedded::NAME, value_name = "STUDENT")]
@@ -81,12 +86,6 @@ impl RunLoop {
     /// Runs the command.
     pub fn run(self, place: &Place) -> Result<ExitCode, CliError> {
         let settled = place.settle()?;
-        if self.teacher != "offline" {
-            return Err(CliError::Usage(format!(
-                "there is no teacher {:?}; there is offline",
-                self.teacher
-            )));
-        }
         if self.run.trim().is_empty() || self.run.len() > 100 {
             let what = "--run must be a name of 1 to 100 characters".to_owned();
             return Err(CliError::Usage(what));
@@ -94,16 +93,22 @@ impl RunLoop {
         let device = self.compute.open()?;
         let pupil = pupil(&self.student, device)?;
         let own = self.db.as_deref().map(own_file).transpose()?;
-        let mut settings = self.settings(pupil.manner())?;
+        let of = (settled.root.as_path(), self.run.as_str());
+        let chosen = self
+            .teacher
+            .choose(&settled.config.teacher, of, self.dry_run)?;
+        let chat = chosen.as_ref().map(|it| it.chat.clone());
+        let mut settings = self.settings(pupil.manner(), chat)?;
         settings.database = own.as_ref().map(|it| it.file_hash.to_string());
         let material = self.read_examples(&pupil, &settings)?;
         settings.initial_train = material.as_ref().map(|(_, hash)| hash.to_string());
+        let sandbox = sandbox()?;
+        let asking = Asking::of(chosen, &settings, &sandbox, own.as_ref(), self.iterations)?;
         if self.dry_run {
-            return self.show_plan(&settings, &settled.root);
+            return self.show_plan(&settings, &asking, &settled.root);
         }
         let catalogue = Catalogue::load(settled.config.queries.as_deref())?;
         let selection = catalogue.find("training_set")?.clone();
-        let sandbox = sandbox()?;
         let mut writer = Writer::open_or_create(&settled.root, &self.waiting.ground()?)?;
         compute::stop_on_interrupt()?;
         let mut watch = Watch::new(self.json, self.iterations);
@@ -111,31 +116,46 @@ impl RunLoop {
         let beginning = Beginning {
             name: self.run.clone(),
             seed: self.seed,
-            teacher: self.teacher.clone(),
+            teacher: asking.name.clone(),
             student: self.student.clone(),
             settings,
+            means: asking.means.clone(),
             own,
             parent: None,
             sandbox: &sandbox,
             pupil: &pupil,
             selection,
         };
-        let ended = self.teach(&mut writer, beginning, material, &mut watch);
+        let mut run = Run::begin(&mut writer, beginning, &mut watch)?;
+        asking.tell(run.spent());
+        let ended = self.teach(&mut run, material, &mut watch);
+        watch.finish();
+        let cost = Cost::of(run.spent());
         match ended {
-            Ok(ended) => self.sum_up(&ended, clock.elapsed().as_secs_f64(), &settled),
-            Err(RoundError::Stopped) => {
-                eprintln!("stopped; the same command goes on where it stands");
-                Ok(ExitCode::FAILURE)
+            Ok(ended) => self.sum_up(&ended, clock.elapsed().as_secs_f64(), &cost, &settled),
+            Err(error) => {
+                if asking.means.is_some() {
+                    eprintln!("so far this {}", cost.words());
+                }
+                if let RoundError::Stopped = error {
+                    eprintln!("stopped; the same command goes on where it stands");
+                    return Ok(ExitCode::FAILURE);
+                }
+                Err(error.into())
             }
-            Err(error) => Err(error.into()),
         }
     }
 
-    fn settings(&self, manner: Manner) -> Result<Settings, CliError> {
+    fn settings(&self, manner: Manner, chat: Option<Chat>) -> Result<Settings, CliError> {
         let mut settings = match manner {
             Manner::Outline => Settings::nano(),
             Manner::Instruction => Settings::large(),
         };
+        if chat.is_some() {
+            // Each of them is paid for.
+            settings.challenges = Settings::large().challenges;
+        }
+        settings.teacher = chat;
         if let Some(challenges) = self.challenges {
             settings.challenges = challenges;
         }
@@ -179,7 +199,12 @@ impl RunLoop {
         Ok(Some((material, ContentHash::of(&bytes))))
     }
 
-    fn show_plan(&self, settings: &Settings, lake: &Path) -> Result<ExitCode, CliError> {
+    fn show_plan(
+        &self,
+        settings: &Settings,
+        asking: &Asking,
+        lake: &Path,
+    ) -> Result<ExitCode, CliError> {
         let mut out = io::stdout().lock();
         if self.json {
             let words = settings.to_words();
@@ -187,7 +212,17 @@ impl RunLoop {
                 .into_iter()
                 .map(|it| (it.name, json!(it.value)))
                 .collect();
-            writeln!(out, "{}", json!({ "run": self.run, "settings": all }))?;
+            let cost = asking.estimate.as_ref().map(|it| {
+                let usd = |amount: Option<u64>| amount.map(|it| it as f64 / 1e6);
+                json!({
+                    "low": usd(it.low_microusd), "expected": usd(it.expected_microusd),
+                    "worst": usd(it.worst_microusd),
+                })
+            });
+            let line = json!({
+                "run": self.run, "teacher": asking.name, "settings": all, "cost_usd": cost,
+            });
+            writeln!(out, "{line}")?;
             return Ok(ExitCode::SUCCESS);
         }
         writeln!(
@@ -197,24 +232,25 @@ impl RunLoop {
             lake.display(),
             self.iterations,
             settings.challenges,
-            self.teacher,
+            asking.name,
             self.student,
             self.seed
         )?;
         for word in settings.to_words() {
             writeln!(out, "  {:<26} {}", word.name, word.value)?;
         }
+        if let Some(estimate) = &asking.estimate {
+            writeln!(out, "What the teacher costs: {estimate}.")?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 
     fn teach(
         &self,
-        writer: &mut Writer,
-        beginning: Beginning<'_>,
+        run: &mut Run<'_>,
         material: Option<(Material, ContentHash)>,
         watch: &mut Watch,
     ) -> Result<Ended, RoundError> {
-        let mut run = Run::begin(writer, beginning, watch)?;
         let first = run.measure_base(watch)?;
         let mut ended = Ended {
             last: first.clone(),
@@ -243,13 +279,20 @@ impl RunLoop {
         Ok(ended)
     }
 
-    fn sum_up(&self, ended: &Ended, seconds: f64, settled: &Settled) -> Result<ExitCode, CliError> {
+    fn sum_up(
+        &self,
+        ended: &Ended,
+        seconds: f64,
+        cost: &Cost,
+        settled: &Settled,
+    ) -> Result<ExitCode, CliError> {
         let mut out = io::stdout().lock();
         if self.json {
             let line = json!({
                 "done": true, "iterations": ended.iterations, "converged": ended.converged,
                 "eval_first": ended.first.score, "eval_last": ended.last.score,
-                "adapter": ended.adapter, "cost_usd": 0.0,
+                "adapter": ended.adapter, "cost_usd": cost.run_usd(),
+                "cost_usd_now": cost.now_usd(),
             });
             writeln!(out, "{line}")?;
             return Ok(ExitCode::SUCCESS);
@@ -263,12 +306,13 @@ impl RunLoop {
         writeln!(
             out,
             "After {} iterations the student {reached} (lower end {:.1}, goal {:.0}). This took \
-             {:.0} min {:.0} s and cost nothing.",
+             {:.0} min {:.0} s and {}.",
             ended.iterations,
             ended.last.score_low,
             self.until_score,
             (seconds / 60.0).floor(),
-            seconds % 60.0
+            seconds % 60.0,
+            cost.words()
         )?;
         let lake = match settled.root == Path::new("lake") {
             true => String::new(),
@@ -292,6 +336,98 @@ impl RunLoop {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Who asks in a run, and what that may cost.
+struct Asking {
+    name: String,
+    means: Option<Means>,
+    estimate: Option<Estimate>,
+}
+
+impl Asking {
+    fn of(
+        chosen: Option<Chosen>,
+        settings: &Settings,
+        sandbox: &Sandbox,
+        own: Option<&OwnFile>,
+        iterations: u32,
+    ) -> Result<Self, CliError> {
+        let (Some(chosen), Some(chat)) = (chosen, &settings.teacher) else {
+            return Ok(Self {
+                name: OFFLINE.to_owned(),
+                means: None,
+                estimate: None,
+            });
+        };
+        let size = (iterations, settings.challenges);
+        let estimate = estimated(chat, sandbox, own, size)?;
+        Ok(Self {
+            name: chosen.name,
+            means: Some(chosen.means),
+            estimate: Some(estimate),
+        })
+    }
+
+    /// What it may cost, before the first call.
+    fn tell(&self, spent: Option<(Spent, Spent)>) {
+        let (Some(estimate), Some(means), Some((_, all))) = (&self.estimate, &self.means, spent)
+        else {
+            return;
+        };
+        let cap = match means.max_cost_microusd {
+            Some(cap) => format!("${} at most", usd(cap)),
+            None => "no cap (--max-cost USD)".to_owned(),
+        };
+        let before = match all.calls {
+            0 => String::new(),
+            calls => format!("; {calls} calls were made before"),
+        };
+        eprintln!(
+            "{} costs {estimate} for the whole run; {cap}{before}",
+            self.name
+        );
+    }
+}
+
+/// What a run cost.
+struct Cost(Option<(Spent, Spent)>);
+
+impl Cost {
+    fn of(spent: Option<(Spent, Spent)>) -> Self {
+        Self(spent)
+    }
+
+    /// What the run cost from its beginning on; nothing if that is not known.
+    fn run_usd(&self) -> Option<f64> {
+        self.0.map_or(Some(0.0), |(_, all)| known_usd(&all))
+    }
+
+    /// What this process spent.
+    fn now_usd(&self) -> Option<f64> {
+        self.0.map_or(Some(0.0), |(here, _)| known_usd(&here))
+    }
+
+    fn words(&self) -> String {
+        let Some((here, all)) = &self.0 else {
+            return "cost nothing".to_owned();
+        };
+        let unknown = match all.calls_of_unknown_cost {
+            0 => String::new(),
+            calls => format!(", and {calls} calls whose cost is unknown"),
+        };
+        format!(
+            "cost ${} in {} calls; the run as a whole ${} in {} calls{unknown}",
+            usd(here.known_microusd),
+            here.calls,
+            usd(all.known_microusd),
+            all.calls
+        )
+    }
+}
+
+fn known_usd(spent: &Spent) -> Option<f64> {
+    (spent.calls_of_unknown_cost == 0).then_some(spent.known_microusd as f64 / 1e6)
 }
 
 /// What a run came to.

@@ -5,10 +5,12 @@
 //! - Events are made from the spool's documents and from what became of the answers, not from
 //!   what this process remembers of making the calls: a phase that a crash interrupted has
 //!   the same events as one that it did not.
+//! - Attempts are numbered with those first that were answered. What a crash lost so adds an
+//!   event and changes none: the id of the call that was answered stays what it would be.
 //! - A call that an event of this run holds already gets no second one, and a call that
 //!   another run paid for costs this one nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::base::id::{ContentHash, Id};
@@ -40,8 +42,44 @@ pub struct Calls {
 struct State {
     /// Calls of the current phase.
     touched: BTreeMap<ContentHash, Touched>,
-    /// Attempts that an event holds: this run's id, or none if it is another run's.
-    recorded: HashMap<(ContentHash, u32), Option<Id<TeacherCall>>>,
+    /// The events of this run, by request.
+    own: HashMap<ContentHash, Vec<Recorded>>,
+    /// Attempts that other runs recorded.
+    others: HashSet<(ContentHash, Standing)>,
+}
+
+/// An event that there is of a call.
+#[derive(Clone, Copy)]
+struct Recorded {
+    standing: Standing,
+    id: Id<TeacherCall>,
+    rank: u8,
+    /// Whether this run paid for it, as far as is known.
+    is_paid: bool,
+}
+
+/// Which attempt at a call it is, whatever its number: the first one that was answered, the
+/// second, and so on, and the same for those that were not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Standing {
+    is_answered: bool,
+    place: usize,
+}
+
+/// The events of calls by which their answers are known.
+pub type CallIds = BTreeMap<ContentHash, Id<TeacherCall>>;
+
+/// How much an event says of a call: that with the answer most.
+pub(super) fn rank(call: &TeacherCall) -> u8 {
+    match call.outcome {
+        CallOutcome::Used | CallOutcome::Refused => 2,
+        CallOutcome::Failed => 1,
+        CallOutcome::Unknown => 0,
+    }
+}
+
+fn is_answered(call: &TeacherCall) -> bool {
+    call.outcome != CallOutcome::Unknown || call.response_blob.is_some()
 }
 
 /// What an event says of a call beside the spool's documents.
@@ -52,6 +90,18 @@ struct Touched {
     origin: String,
     model: String,
     conclusion: Option<Conclusion>,
+    remark: Option<Remark>,
+}
+
+/// What its proof showed of an answer that had the form which was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The request that it answers.
+    pub request: ContentHash,
+    /// What was wrong with it.
+    pub what: String,
+    /// Whether nothing of it is used.
+    pub is_refusal: bool,
 }
 
 impl Calls {
@@ -66,63 +116,93 @@ impl Calls {
         prices: Option<Prices>,
     ) -> Result<Self, LakeError> {
         let spool = writer.spool();
-        let mut recorded: HashMap<(ContentHash, u32), Option<Id<TeacherCall>>> = HashMap::new();
+        let mut state = State::default();
+        let mut counts: HashMap<_, usize> = HashMap::new();
         writer.lake().read_events::<TeacherCall>(|_, id, event| {
-            let attempt = u32::try_from(event.body.attempt).unwrap_or(u32::MAX);
-            let own = (event.body.run_id == run_id).then_some(id);
-            let entry = recorded
-                .entry((event.body.request_hash, attempt))
-                .or_default();
-            *entry = entry.or(own);
+            let call = event.body;
+            let is_answered = is_answered(&call);
+            let key = (call.run_id, call.request_hash, is_answered);
+            let count = counts.entry(key).or_default();
+            let standing = Standing {
+                is_answered,
+                place: *count,
+            };
+            *count += 1;
+            if call.run_id == run_id {
+                state
+                    .own
+                    .entry(call.request_hash)
+                    .or_default()
+                    .push(Recorded {
+                        standing,
+                        id,
+                        rank: rank(&call),
+                        is_paid: event.observed.cost_microusd != Some(0),
+                    });
+            } else {
+                state.others.insert((call.request_hash, standing));
+            }
         })?;
-        let before = spent_before(&spool, &recorded, prices)?;
+        let before = spent_before(&spool, &state, prices)?;
         Ok(Self {
             spool,
             world: writer.world().clone(),
             run_id,
             before,
-            state: Mutex::new(State {
-                touched: BTreeMap::new(),
-                recorded,
-            }),
+            state: Mutex::new(state),
         })
     }
 
+    /// Takes note of what proof showed of an answer of the current phase.
+    pub fn remark(&self, remark: Remark) {
+        if let Some(touched) = self.state().touched.get_mut(&remark.request) {
+            touched.remark = Some(remark);
+        }
+    }
+
+    /// Whether [`Self::record`] would add an event.
+    ///
+    /// # Errors
+    /// The spool can't be read.
+    pub fn has_news(&self) -> Result<bool, LakeError> {
+        let touched: Vec<ContentHash> = self.state().touched.keys().copied().collect();
+        for request in touched {
+            let known = self.state().own.get(&request).map_or(0, Vec::len);
+            if self.spool.attempts(request)?.len() > known {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Adds the events of every call since the last time, and their blobs, to a commit. Gives
-    /// for each call the event of the attempt that counts: its last one.
+    /// for each call the event of the attempt that counts: that with the answer, else the last.
     ///
     /// # Errors
     /// The spool can't be read, or the commit takes nothing more.
-    pub fn record(
-        &self,
-        draft: &mut Draft<'_>,
-        iteration: u32,
-    ) -> Result<BTreeMap<ContentHash, Id<TeacherCall>>, LakeError> {
+    pub fn record(&self, draft: &mut Draft<'_>, iteration: u32) -> Result<CallIds, LakeError> {
         let touched = std::mem::take(&mut self.state().touched);
         let mut ids = BTreeMap::new();
         for (request, touched) in touched {
-            let attempts = self.spool.attempts(request)?;
-            for (number, (intent, response)) in attempts.iter().enumerate() {
-                let key = (request, number as u32);
-                let known = self.state().recorded.get(&key).copied();
-                let id = match known.flatten() {
-                    Some(id) => id,
-                    None => {
-                        let paid_by_other = known.is_some();
-                        let response = response.as_ref();
-                        let event = self.event(
-                            draft,
-                            iteration,
-                            &touched,
-                            (intent, response),
-                            paid_by_other,
-                        )?;
-                        draft.append(&event)?
-                    }
-                };
-                self.state().recorded.insert(key, Some(id));
-                ids.insert(request, id);
+            let mut known = self.state().own.remove(&request).unwrap_or_default();
+            for (standing, (intent, response)) in standings(self.spool.attempts(request)?) {
+                if known.iter().any(|it| it.standing == standing) {
+                    continue;
+                }
+                let is_others = self.state().others.contains(&(request, standing));
+                let attempt = (known.len(), &intent, response.as_ref());
+                let event = self.event(draft, iteration, &touched, attempt, is_others)?;
+                known.push(Recorded {
+                    standing,
+                    id: draft.append(&event)?,
+                    rank: rank(&event.body),
+                    is_paid: !is_others,
+                });
             }
+            if let Some(best) = known.iter().max_by_key(|it| it.rank) {
+                ids.insert(request, best.id);
+            }
+            self.state().own.insert(request, known);
         }
         Ok(ids)
     }
@@ -132,7 +212,7 @@ impl Calls {
         draft: &mut Draft<'_>,
         iteration: u32,
         touched: &Touched,
-        (intent, response): (&Intent, Option<&Response>),
+        (number, intent, response): (usize, &Intent, Option<&Response>),
         paid_by_other: bool,
     ) -> Result<Event<TeacherCall>, LakeError> {
         let bytes = intent.body.bytes().unwrap_or_default();
@@ -150,7 +230,12 @@ impl Calls {
                 let detail = trouble.map_or_else(|| fault.to_string(), Trouble::record);
                 (CallOutcome::Failed, Some(detail))
             }
-            (Some(Ok(_)), Some(Conclusion::Used)) => (CallOutcome::Used, None),
+            (Some(Ok(_)), Some(Conclusion::Used)) => match &touched.remark {
+                Some(remark) if remark.is_refusal => {
+                    (CallOutcome::Refused, Some(remark.what.clone()))
+                }
+                remark => (CallOutcome::Used, remark.as_ref().map(|it| it.what.clone())),
+            },
             (Some(Ok(_)), Some(Conclusion::Refused(why))) => {
                 (CallOutcome::Refused, Some(why.clone()))
             }
@@ -171,7 +256,7 @@ impl Calls {
                 run_id: self.run_id,
                 request: touched.request,
                 request_hash: intent.request,
-                attempt: i64::from(intent.attempt),
+                attempt: number as i64,
                 endpoint: touched.origin.clone(),
                 model: touched.model.clone(),
                 answering_model: answer.model,
@@ -201,6 +286,7 @@ impl Calls {
             origin: call.origin.clone(),
             model: call.model.clone(),
             conclusion: None,
+            remark: None,
         };
         self.state()
             .touched
@@ -213,20 +299,29 @@ impl Calls {
     }
 }
 
+/// Attempts in the order of their events, with what they stand for.
+fn standings(
+    attempts: Vec<(Intent, Option<Response>)>,
+) -> impl Iterator<Item = (Standing, (Intent, Option<Response>))> {
+    let (answered, lost): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|it| it.1.is_some());
+    let stand =
+        |is_answered: bool| move |(place, attempt)| (Standing { is_answered, place }, attempt);
+    let answered = answered.into_iter().enumerate().map(stand(true));
+    answered.chain(lost.into_iter().enumerate().map(stand(false)))
+}
+
 /// What this run spent: on calls that its events hold, and on those that no event holds, which
 /// a crash left behind before their phase was committed.
-fn spent_before(
-    spool: &Spool,
-    recorded: &HashMap<(ContentHash, u32), Option<Id<TeacherCall>>>,
-    prices: Option<Prices>,
-) -> Result<Spent, LakeError> {
+fn spent_before(spool: &Spool, state: &State, prices: Option<Prices>) -> Result<Spent, LakeError> {
     let mut total = Spent::default();
     let mut begun = spool.begun()?;
     begun.dedup_by_key(|(request, _)| *request);
     for (request, _) in begun {
-        for (number, (intent, response)) in spool.attempts(request)?.iter().enumerate() {
-            let is_others = recorded.get(&(request, number as u32)) == Some(&None);
-            if !is_others {
+        let own = state.own.get(&request).map_or(&[][..], Vec::as_slice);
+        for (standing, (intent, response)) in standings(spool.attempts(request)?) {
+            let recorded = own.iter().find(|it| it.standing == standing);
+            let is_others = state.others.contains(&(request, standing));
+            if recorded.map_or(!is_others, |it| it.is_paid) {
                 let exchange = response.as_ref().map(exchange_of);
                 let most = intent
                     .reserved_microusd

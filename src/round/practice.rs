@@ -105,6 +105,25 @@ pub fn practice(mistakes: &[Mistake], iteration: u32, practised: Practised<'_>) 
         .collect()
 }
 
+/// A lesson with a mistake itself, whose siblings nobody can make, beside what is known.
+pub fn alone(
+    schema: Arc<Schema>,
+    turn: Turn,
+    place: usize,
+    iteration: u32,
+    practised: Practised<'_>,
+) -> Lesson {
+    let path = [iteration.to_string(), place.to_string()];
+    let mut random = Random::new(practised.seed, &["alone", &path[0], &path[1]]);
+    let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
+    let known = (0..practised.policy.known_turns)
+        .filter_map(|_| practised.corpus.known_turn(&grammar, shape, &mut random));
+    let mut turns: Vec<(Turn, Option<usize>)> = known.map(|turn| (turn, None)).collect();
+    turns.push((turn, Some(place)));
+    random.shuffle(&mut turns);
+    Lesson { schema, turns }
+}
+
 /// The places of mistakes in the order in which their siblings are practised, each as
 /// often as wanted.
 fn wanted(mistakes: &[Mistake], iteration: u32, policy: Policy, random: &mut Random) -> Vec<usize> {

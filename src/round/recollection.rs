@@ -18,7 +18,7 @@ use crate::teacher::chat::transport::{Exchange, Trouble};
 
 /// What a lake holds of a run's calls.
 pub struct Recollection {
-    lake: Lake,
+    lake: Option<Lake>,
     calls: BTreeMap<ContentHash, BTreeMap<i64, Held>>,
 }
 
@@ -44,9 +44,17 @@ impl Recollection {
             }
         })?;
         Ok(Self {
-            lake: lake.clone(),
+            lake: Some(lake.clone()),
             calls,
         })
+    }
+
+    /// A memory without any calls, for whoever only wants to know what calls would be made.
+    pub fn blank() -> Self {
+        Self {
+            lake: None,
+            calls: BTreeMap::new(),
+        }
     }
 }
 
@@ -73,10 +81,12 @@ impl Ledger for Recollection {
             .flat_map(BTreeMap::values)
         {
             let body = match held.response {
-                Some(blob) => self.lake.read_blob(blob),
-                None => Ok(Vec::new()),
+                Some(blob) => self.lake.as_ref().map(|it| it.read_blob(blob)).transpose(),
+                None => Ok(None),
             };
-            let body = body.map_err(|error| LedgerError(error.to_string()))?;
+            let body = body
+                .map_err(|error| LedgerError(error.to_string()))?
+                .unwrap_or_default();
             attempts.push(Attempt {
                 most_microusd: None,
                 exchange: held.is_answered.then(|| Exchange {

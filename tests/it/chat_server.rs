@@ -86,11 +86,24 @@ impl Server {
     /// Starts one. The script is given each call and how many came before it; the list of
     /// models is answered without it.
     pub fn start(script: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static) -> Self {
+        Self::listing(MODELS.to_owned(), script)
+    }
+
+    /// Starts one that lists these models.
+    pub fn listing(
+        models: String,
+        script: impl Fn(&Seen, usize) -> Say + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, stopped) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let script: Arc<Script> = Arc::new(script);
+        let script: Arc<Script> =
+            Arc::new(move |seen: &Seen, before: usize| match seen.line.as_str() {
+                line if line.starts_with("GET /api/v1/models ") => Say::json(models.clone()),
+                line if line.starts_with("GET ") => Say::json("{}"),
+                _ => script(seen, before),
+            });
         let accepting = {
             let (seen, stopped) = (Arc::clone(&seen), Arc::clone(&stopped));
             std::thread::spawn(move || accept(&listener, &script, &seen, &stopped))
@@ -178,12 +191,7 @@ fn serve(
             seen.push(request.clone());
             before
         };
-        let say = match request.line.as_str() {
-            line if line.starts_with("GET /api/v1/models ") => Say::json(MODELS),
-            line if line.starts_with("GET ") => Say::json("{}"),
-            _ => script(&request, said),
-        };
-        if !speak(say, &mut out, stopped)? {
+        if !speak(script(&request, said), &mut out, stopped)? {
             return Ok(());
         }
     }

@@ -44,5 +44,6 @@ mod teach;
 mod tidy;
 mod training;
 mod training_folder;
+mod tutored;
 mod verdicts;
 mod why;

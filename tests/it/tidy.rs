@@ -35,7 +35,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "replay",
-        &["base", "event", "lake", "query", "student", "round"],
+        &[
+            "base", "event", "lake", "query", "teacher", "student", "round",
+        ],
     ),
     (
         "cli",

@@ -4,14 +4,19 @@ use arrow::array::RecordBatch;
 use serde_json::json;
 
 use super::super::asked::Asked;
+use super::super::calls::{CallIds, Remark};
 use super::super::history::at;
 use super::super::learn::{Learned, Material};
 use super::super::measure::evaluation_line;
+use super::super::opinions::Opinions;
+use super::super::planted::{is_trusted, planted_line};
 use super::super::promote::decision;
+use super::super::proposals::Posed;
 use super::super::report::{Phase, RoundError, Show};
 use super::super::stages::Incumbent;
+use super::super::tutor::PLANTS;
 use super::super::write::{append, append_question};
-use super::Run;
+use super::{Run, Tutor};
 use crate::base::id::{ContentHash, Id};
 use crate::base::world::Stopwatch;
 use crate::event::Observed;
@@ -22,9 +27,12 @@ use crate::event::grade::Grade;
 use crate::event::run_started::RunStarted;
 use crate::event::snapshot::Snapshot;
 use crate::event::words::Purpose;
+use crate::grading::grader::EQUIVALENT_SCORE;
+use crate::lake::Draft;
 use crate::query::materialise::read_rows;
 use crate::query::session::block_on;
 use crate::student::adapter::Adapter;
+use crate::teacher::chat::ChatTeacher;
 
 impl Run<'_> {
     pub(super) fn propose(
@@ -38,15 +46,17 @@ impl Run<'_> {
             Phase::Challenges,
             self.stages.settings.challenges,
         )?;
-        let asked = self.stages.propose(number, &self.history, show)?;
-        if asked.is_empty() {
-            let what = "no question could be made that was not asked before; begin another run \
-                        with another --seed";
-            return Err(RoundError::Refused(what.to_owned()));
+        let is_new = self.history.asked(number, Purpose::Train).is_empty();
+        let teacher = self.teacher(is_new)?;
+        let mut posed = self.stages.propose(number, &self.history, teacher, show)?;
+        let (drafts, losses) = (posed.drafts, posed.losses());
+        if posed.proposals.is_empty() {
+            return Err(self.unasked(number, posed, &losses)?);
         }
-        let recorded = self.history.asked(number, Purpose::Train);
-        let is_new = recorded.is_empty();
-        if !is_new {
+        let remarks = std::mem::take(&mut posed.remarks);
+        let asked = if !is_new {
+            let asked = self.stages.asked(posed, number, &self.history.call_ids());
+            let recorded = self.history.asked(number, Purpose::Train);
             let same = recorded.len() == asked.len();
             let same = same
                 && recorded
@@ -62,22 +72,122 @@ impl Run<'_> {
                 );
                 return Err(RoundError::Refused(what));
             }
+            asked
         } else {
             let observed = Observed::now(self.writer.world());
             let note = self.note(number, Phase::Challenges);
             let mut draft = self.writer.begin(note);
+            let calls = record_calls(self.tutor.as_ref(), &mut draft, number, remarks)?;
+            let asked = self.stages.asked(posed, number, &calls);
             for asked in &asked {
                 append_question(&mut draft, asked, number, &observed)?;
             }
             draft.commit()?;
-        }
-        self.end(show, number, Phase::Challenges, is_new, watch, |_| {
+            asked
+        };
+        self.end(show, number, Phase::Challenges, is_new, watch, |run| {
             let databases: std::collections::BTreeSet<&str> =
                 asked.iter().map(|it| it.database.domain.as_str()).collect();
-            let line = format!("{} questions from {} domains", asked.len(), databases.len());
-            (line, json!({ "challenges": asked.len() }))
+            let mut line = format!("{} questions from {} domains", asked.len(), databases.len());
+            if !losses.is_empty() {
+                line += &format!(" of {drafts} drafts; refused: {losses}");
+            }
+            let (cost, cost_usd) = run.cost();
+            let figures = json!({
+                "challenges": asked.len(), "drafts": drafts, "cost_usd": cost_usd,
+            });
+            (line + &cost, figures)
         })?;
         Ok(asked)
+    }
+
+    /// The chat teacher, if the run has one: to be asked, or to be heard again.
+    fn teacher(&self, is_new: bool) -> Result<Option<&ChatTeacher>, RoundError> {
+        match (&self.tutor, &self.stages.settings.teacher) {
+            (Some(tutor), _) if is_new => Ok(Some(&tutor.teacher)),
+            (Some(tutor), _) => Ok(Some(&tutor.memory)),
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                let what = "the run's chat teacher was not opened";
+                Err(RoundError::Refused(what.to_owned()))
+            }
+        }
+    }
+
+    /// Why there are no questions; what the teacher said is recorded all the same.
+    fn unasked(
+        &mut self,
+        number: u32,
+        posed: Posed,
+        losses: &str,
+    ) -> Result<RoundError, RoundError> {
+        let Some(tutor) = &self.tutor else {
+            let what = "no question could be made that was not asked before; begin another run \
+                        with another --seed";
+            return Ok(RoundError::Refused(what.to_owned()));
+        };
+        if tutor.calls.has_news()? {
+            let note = self.note(number, Phase::Challenges) + ", none of them admitted";
+            let mut draft = self.writer.begin(note);
+            record_calls(self.tutor.as_ref(), &mut draft, number, posed.remarks)?;
+            draft.commit()?;
+        }
+        Ok(RoundError::Refused(format!(
+            "none of the teacher's {} drafts may be asked: {losses}. `antiks sql \"select detail \
+             from teacher_calls\"` says why; begin another run with another model or --seed",
+            posed.drafts
+        )))
+    }
+
+    /// Plants answers among those of the student and has them judged; gives whether the judge
+    /// may be trusted. Without a chat teacher there is nobody to be tested.
+    pub(super) fn test_judge(
+        &mut self,
+        number: u32,
+        asked: &[Asked],
+        show: &mut dyn Show,
+    ) -> Result<bool, RoundError> {
+        let Some(tutor) = &self.tutor else {
+            return Ok(true);
+        };
+        let limit = tutor.chat.false_pass_limit;
+        let parts = PLANTS * tutor.chat.sentinels.min(asked.len());
+        let watch = begin(show, number, Phase::Sentinels, parts)?;
+        let recorded = self.history.evaluation_of_judge(number).cloned();
+        let is_new = recorded.is_none();
+        let evaluation = match recorded {
+            Some(evaluation) => evaluation,
+            None => {
+                let chat = &tutor.chat;
+                let planted = self
+                    .stages
+                    .plant((&tutor.teacher, chat), asked, number, show)?;
+                let observed = Observed::now(self.writer.world());
+                let note = self.note(number, Phase::Sentinels);
+                let mut draft = self.writer.begin(note);
+                let calls = tutor.calls.record(&mut draft, number)?;
+                let events = self.stages.planted(chat, asked, &planted, number, &calls);
+                for answer in &events.answers {
+                    append(&mut draft, number, answer, &observed)?;
+                }
+                for grade in &events.grades {
+                    append(&mut draft, number, grade, &observed)?;
+                }
+                append(&mut draft, number, &events.evaluation, &observed)?;
+                draft.commit()?;
+                events.evaluation
+            }
+        };
+        let is_trusted = is_trusted(&evaluation, limit);
+        self.end(show, number, Phase::Sentinels, is_new, watch, |run| {
+            let (cost, cost_usd) = run.cost();
+            let figures = json!({
+                "planted": evaluation.items, "trusted": is_trusted, "cost_usd": cost_usd,
+                "false_pass": evaluation.false_pass.as_ref().map(|it| it.value),
+            });
+            (planted_line(&evaluation, limit) + &cost, figures)
+        })?;
+        Ok(is_trusted)
     }
 
     pub(super) fn answer(
@@ -111,6 +221,7 @@ impl Run<'_> {
         number: u32,
         asked: &[Asked],
         answers: &[Answer],
+        is_judged: bool,
         show: &mut dyn Show,
     ) -> Result<Vec<Grade>, RoundError> {
         let watch = begin(show, number, Phase::Grades, answers.len())?;
@@ -119,21 +230,50 @@ impl Run<'_> {
         let grades = match is_new {
             false => recorded,
             true => {
-                let grades = self.stages.grade(asked, answers, number, show)?;
-                self.commit(number, Phase::Grades, &grades)?;
+                let verdicts = self.stages.examine(asked, answers, show)?;
+                // A judge that is not to be trusted is not heard.
+                let tutor = self.tutor.as_ref().filter(|_| is_judged);
+                let opinions = match tutor {
+                    None => Opinions::default(),
+                    Some(tutor) => {
+                        show.begin(number, Phase::Grades, answers.len());
+                        let teacher = (&tutor.teacher, &tutor.chat);
+                        let all = (answers, verdicts.as_slice());
+                        self.stages.consult(teacher, asked, all, show)?
+                    }
+                };
+                let observed = Observed::now(self.writer.world());
+                let note = self.note(number, Phase::Grades);
+                let mut draft = self.writer.begin(note);
+                let calls = record_calls(tutor, &mut draft, number, opinions.remarks)?;
+                let heard = (opinions.all.as_slice(), &calls);
+                let grades = self.stages.mark(asked, answers, number, verdicts, heard);
+                for grade in &grades {
+                    append(&mut draft, number, grade, &observed)?;
+                }
+                draft.commit()?;
                 grades
             }
         };
-        self.end(show, number, Phase::Grades, is_new, watch, |_| {
+        self.end(show, number, Phase::Grades, is_new, watch, |run| {
             let right = grades.iter().filter(|it| it.equivalent).count();
             let runs = grades.iter().filter(|it| it.executed).count();
             let score =
                 grades.iter().map(|it| it.score).sum::<i64>() as f64 / grades.len().max(1) as f64;
-            let line = format!(
+            let mut line = format!(
                 "{right} of {} right, {runs} run, score {score:.1}",
                 grades.len()
             );
-            (line, json!({ "right": right, "run": runs, "score": score }))
+            let disagreements = grades.iter().filter(|it| is_disputed(it)).count();
+            if disagreements > 0 {
+                line += &format!(", the judge disagrees with {disagreements}");
+            }
+            let (cost, cost_usd) = run.cost();
+            let figures = json!({
+                "right": right, "run": runs, "score": score, "cost_usd": cost_usd,
+                "disagreements": disagreements,
+            });
+            (line + &cost, figures)
         })?;
         Ok(grades)
     }
@@ -370,6 +510,28 @@ fn begin(
     }
     show.begin(iteration, phase, parts);
     Ok(Stopwatch::start())
+}
+
+/// Adds what the teacher was asked since the last time to a commit.
+fn record_calls(
+    tutor: Option<&Tutor>,
+    draft: &mut Draft<'_>,
+    number: u32,
+    remarks: Vec<Remark>,
+) -> Result<CallIds, RoundError> {
+    let Some(tutor) = tutor else {
+        return Ok(CallIds::new());
+    };
+    for remark in remarks {
+        tutor.calls.remark(remark);
+    }
+    Ok(tutor.calls.record(draft, number)?)
+}
+
+/// Whether a judge contradicts what execution found.
+fn is_disputed(grade: &Grade) -> bool {
+    let judge = grade.judge_score;
+    judge.is_some_and(|score| (score >= EQUIVALENT_SCORE) != grade.equivalent)
 }
 
 fn ends(losses: &[f64]) -> (f64, f64) {

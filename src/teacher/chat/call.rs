@@ -59,13 +59,9 @@ pub struct Desk {
 impl Desk {
     /// The model that a server listed.
     pub fn new(endpoint: Endpoint, listing: Listing) -> Self {
-        let takes = |parameters: &Vec<String>| {
-            let mut names = parameters.iter();
-            names.any(|it| it == "structured_outputs" || it == "response_format")
-        };
         Self {
             endpoint,
-            takes_schema: listing.parameters.as_ref().is_none_or(takes),
+            takes_schema: listing.takes_schema(),
             prices: listing.prices,
             model: listing.model,
         }

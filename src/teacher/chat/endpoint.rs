@@ -7,13 +7,15 @@
 use std::net::IpAddr;
 
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 
 /// What `--teacher openrouter` asks.
 pub const DEFAULT_MODEL: &str = "deepseek/deepseek-chat-v3-0324";
 const OPENROUTER: &str = "https://openrouter.ai/api/v1";
 
 /// Whose conventions a server keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Service {
     /// OpenRouter's: routing, prices, what a call cost.
     OpenRouter,
@@ -96,6 +98,25 @@ impl Endpoint {
         }
     }
 
+    /// The server that a run was begun with.
+    ///
+    /// # Errors
+    /// [`EndpointError::Unknown`].
+    pub fn recorded(service: Service, url: &str, model: &str) -> Result<Self, EndpointError> {
+        let base = Url::parse(url).map_err(|_| EndpointError::Unknown(shown(url)))?;
+        Ok(Self::new(service, base, Some(model)))
+    }
+
+    /// Where its paths begin.
+    pub fn url(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// Whether it is on this machine or its own network, where no proxy leads.
+    pub fn is_near(&self) -> bool {
+        is_own_network(self.base.host_str().unwrap_or_default())
+    }
+
     /// Whose conventions it keeps.
     pub fn service(&self) -> Service {
         self.service
@@ -155,8 +176,7 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError::Clear`].
     pub fn check_key(&self) -> Result<(), EndpointError> {
-        let host = self.base.host_str().unwrap_or_default();
-        let is_safe = self.base.scheme() == "https" || is_own_network(host);
+        let is_safe = self.base.scheme() == "https" || self.is_near();
         match is_safe {
             true => Ok(()),
             false => Err(EndpointError::Clear(self.origin())),

@@ -40,4 +40,4 @@ pub mod transport;
 pub use asker::{ChatError, Patience, Stop};
 pub use endpoint::Endpoint;
 pub use secret::Key;
-pub use teacher::{ChatTeacher, OpenError, Settings};
+pub use teacher::{ChatTeacher, OpenError, Settings, list};

@@ -54,6 +54,18 @@ pub struct Listing {
     pub parameters: Option<Vec<String>>,
 }
 
+impl Listing {
+    /// Whether the model may be given the schema of its answer; so unless the server says
+    /// otherwise.
+    pub fn takes_schema(&self) -> bool {
+        let takes = |parameters: &Vec<String>| {
+            let mut names = parameters.iter();
+            names.any(|it| it == "structured_outputs" || it == "response_format")
+        };
+        self.parameters.as_ref().is_none_or(takes)
+    }
+}
+
 /// Why a model can't be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {

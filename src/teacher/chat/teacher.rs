@@ -114,7 +114,8 @@ impl ChatTeacher {
     /// The model is not there, the key is refused, or the cap can't be kept.
     pub fn open(settings: Settings, ledger: Arc<dyn Ledger>) -> Result<Self, OpenError> {
         let Settings { endpoint, key, .. } = settings;
-        if key.is_some() {
+        let has_key = key.is_some();
+        if has_key {
             endpoint.check_key()?;
         } else if endpoint.service() == Service::OpenRouter && settings.listing.is_none() {
             return Err(OpenError::NoKey);
@@ -129,7 +130,7 @@ impl ChatTeacher {
         let transport = Transport::new(key, settings.limits, settings.use_proxy)?;
         let listing = match settings.listing {
             Some(listing) => listing,
-            None => runtime.block_on(ask_listing(&transport, &endpoint))?,
+            None => runtime.block_on(ask_listing(&transport, &endpoint, has_key))?,
         };
         if settings.max_cost_microusd.is_some() && listing.prices.is_none() {
             return Err(OverBudget::Unpriced.into());
@@ -270,8 +271,30 @@ impl ChatTeacher {
     }
 }
 
-async fn ask_listing(transport: &Transport, endpoint: &Endpoint) -> Result<Listing, OpenError> {
-    if endpoint.service() == Service::OpenRouter {
+/// What a server lists of the model that is asked; nothing that costs is asked.
+///
+/// # Errors
+/// The model is not there, or the key is refused.
+pub fn list(settings: &Settings) -> Result<Listing, OpenError> {
+    if settings.key.is_some() {
+        settings.endpoint.check_key()?;
+    }
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let key = settings.key.clone();
+    let transport = Transport::new(key, settings.limits, settings.use_proxy)?;
+    runtime.block_on(ask_listing(
+        &transport,
+        &settings.endpoint,
+        settings.key.is_some(),
+    ))
+}
+
+async fn ask_listing(
+    transport: &Transport,
+    endpoint: &Endpoint,
+    has_key: bool,
+) -> Result<Listing, OpenError> {
+    if endpoint.service() == Service::OpenRouter && has_key {
         let exchange = transport.get(endpoint.key_status()).await;
         if let Some(fault) = error_of(&exchange).filter(|it| it.follows() == Follows::Stop) {
             return Err(OpenError::Key(fault.to_string()));
