@@ -12,7 +12,7 @@ use super::desk::{own_file, pupil};
 use super::error::CliError;
 use super::place::{Place, Settled, Waiting};
 use super::sandbox::sandbox;
-use super::teacher::{Chosen, OFFLINE, TeacherArguments};
+use super::teacher::{Asking, Cost, TeacherArguments};
 use super::watch::Watch;
 use crate::base::id::ContentHash;
 use crate::base::world::Stopwatch;
@@ -20,17 +20,13 @@ use crate::event::evaluation::Evaluation;
 use crate::lake::Writer;
 use crate::nano::embedded;
 use crate::query::Catalogue;
-use crate::round::asked::OwnFile;
 use crate::round::beginning::Beginning;
 use crate::round::learn::Material;
 use crate::round::pupil::{Manner, Pupil};
 use crate::round::report::RoundError;
 use crate::round::run::Run;
 use crate::round::settings::Settings;
-use crate::round::tutor::{Chat, Means, estimated};
-use crate::sandbox::Sandbox;
-use crate::teacher::chat::budget::{Spent, usd};
-use crate::teacher::chat::estimate::Estimate;
+use crate::round::tutor::Chat;
 use crate::train::data::{BadLines, Content, Examples};
 
 /// Teach a student: ask, grade, train, measure, and again.
@@ -336,98 +332,6 @@ impl RunLoop {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Who asks in a run, and what that may cost.
-struct Asking {
-    name: String,
-    means: Option<Means>,
-    estimate: Option<Estimate>,
-}
-
-impl Asking {
-    fn of(
-        chosen: Option<Chosen>,
-        settings: &Settings,
-        sandbox: &Sandbox,
-        own: Option<&OwnFile>,
-        iterations: u32,
-    ) -> Result<Self, CliError> {
-        let (Some(chosen), Some(chat)) = (chosen, &settings.teacher) else {
-            return Ok(Self {
-                name: OFFLINE.to_owned(),
-                means: None,
-                estimate: None,
-            });
-        };
-        let size = (iterations, settings.challenges);
-        let estimate = estimated(chat, sandbox, own, size)?;
-        Ok(Self {
-            name: chosen.name,
-            means: Some(chosen.means),
-            estimate: Some(estimate),
-        })
-    }
-
-    /// What it may cost, before the first call.
-    fn tell(&self, spent: Option<(Spent, Spent)>) {
-        let (Some(estimate), Some(means), Some((_, all))) = (&self.estimate, &self.means, spent)
-        else {
-            return;
-        };
-        let cap = match means.max_cost_microusd {
-            Some(cap) => format!("${} at most", usd(cap)),
-            None => "no cap (--max-cost USD)".to_owned(),
-        };
-        let before = match all.calls {
-            0 => String::new(),
-            calls => format!("; {calls} calls were made before"),
-        };
-        eprintln!(
-            "{} costs {estimate} for the whole run; {cap}{before}",
-            self.name
-        );
-    }
-}
-
-/// What a run cost.
-struct Cost(Option<(Spent, Spent)>);
-
-impl Cost {
-    fn of(spent: Option<(Spent, Spent)>) -> Self {
-        Self(spent)
-    }
-
-    /// What the run cost from its beginning on; nothing if that is not known.
-    fn run_usd(&self) -> Option<f64> {
-        self.0.map_or(Some(0.0), |(_, all)| known_usd(&all))
-    }
-
-    /// What this process spent.
-    fn now_usd(&self) -> Option<f64> {
-        self.0.map_or(Some(0.0), |(here, _)| known_usd(&here))
-    }
-
-    fn words(&self) -> String {
-        let Some((here, all)) = &self.0 else {
-            return "cost nothing".to_owned();
-        };
-        let unknown = match all.calls_of_unknown_cost {
-            0 => String::new(),
-            calls => format!(", and {calls} calls whose cost is unknown"),
-        };
-        format!(
-            "cost ${} in {} calls; the run as a whole ${} in {} calls{unknown}",
-            usd(here.known_microusd),
-            here.calls,
-            usd(all.known_microusd),
-            all.calls
-        )
-    }
-}
-
-fn known_usd(spent: &Spent) -> Option<f64> {
-    (spent.calls_of_unknown_cost == 0).then_some(spent.known_microusd as f64 / 1e6)
 }
 
 /// What a run came to.

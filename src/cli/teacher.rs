@@ -8,10 +8,14 @@ use super::config::TeacherConfig;
 use super::error::CliError;
 use crate::base::world::World;
 use crate::lake::Lake;
+use crate::round::asked::OwnFile;
 use crate::round::history::runs;
 use crate::round::settings::Settings as RunSettings;
-use crate::round::tutor::{Chat, Means};
+use crate::round::tutor::{Chat, Means, estimated};
+use crate::sandbox::Sandbox;
+use crate::teacher::chat::budget::{Spent, usd};
 use crate::teacher::chat::endpoint::Service;
+use crate::teacher::chat::estimate::Estimate;
 use crate::teacher::chat::{Endpoint, Key, Settings, list};
 
 /// The teacher that needs no network.
@@ -133,4 +137,102 @@ fn microusd(usd: f64) -> Result<u64, CliError> {
             "--max-cost is an amount of US dollars, not {usd}"
         ))),
     }
+}
+
+/// Who asks in a run, and what that may cost.
+pub struct Asking {
+    /// What the run calls its teacher.
+    pub name: String,
+    /// What a chat teacher is asked with.
+    pub means: Option<Means>,
+    /// What a chat teacher may cost.
+    pub estimate: Option<Estimate>,
+}
+
+impl Asking {
+    /// Estimates what the chosen teacher costs in a run of so many iterations.
+    pub fn of(
+        chosen: Option<Chosen>,
+        settings: &RunSettings,
+        sandbox: &Sandbox,
+        own: Option<&OwnFile>,
+        iterations: u32,
+    ) -> Result<Self, CliError> {
+        let (Some(chosen), Some(chat)) = (chosen, &settings.teacher) else {
+            return Ok(Self {
+                name: OFFLINE.to_owned(),
+                means: None,
+                estimate: None,
+            });
+        };
+        let size = (iterations, settings.challenges);
+        let estimate = estimated(chat, sandbox, own, size)?;
+        Ok(Self {
+            name: chosen.name,
+            means: Some(chosen.means),
+            estimate: Some(estimate),
+        })
+    }
+
+    /// Says what it may cost, before the first call.
+    pub fn tell(&self, spent: Option<(Spent, Spent)>) {
+        let (Some(estimate), Some(means), Some((_, all))) = (&self.estimate, &self.means, spent)
+        else {
+            return;
+        };
+        let cap = match means.max_cost_microusd {
+            Some(cap) => format!("${} at most", usd(cap)),
+            None => "no cap (--max-cost USD)".to_owned(),
+        };
+        let before = match all.calls {
+            0 => String::new(),
+            calls => format!("; {calls} calls were made before"),
+        };
+        eprintln!(
+            "{} costs {estimate} for the whole run; {cap}{before}",
+            self.name
+        );
+    }
+}
+
+/// What a run cost.
+pub struct Cost(Option<(Spent, Spent)>);
+
+impl Cost {
+    /// What a run spent, by its own account.
+    pub fn of(spent: Option<(Spent, Spent)>) -> Self {
+        Self(spent)
+    }
+
+    /// What the run cost from its beginning on; nothing if that is not known.
+    pub fn run_usd(&self) -> Option<f64> {
+        self.0.map_or(Some(0.0), |(_, all)| known_usd(&all))
+    }
+
+    /// What this process spent.
+    pub fn now_usd(&self) -> Option<f64> {
+        self.0.map_or(Some(0.0), |(here, _)| known_usd(&here))
+    }
+
+    /// The same for people, behind `this`.
+    pub fn words(&self) -> String {
+        let Some((here, all)) = &self.0 else {
+            return "cost nothing".to_owned();
+        };
+        let unknown = match all.calls_of_unknown_cost {
+            0 => String::new(),
+            calls => format!(", and {calls} calls whose cost is unknown"),
+        };
+        format!(
+            "cost ${} in {} calls; the run as a whole ${} in {} calls{unknown}",
+            usd(here.known_microusd),
+            here.calls,
+            usd(all.known_microusd),
+            all.calls
+        )
+    }
+}
+
+fn known_usd(spent: &Spent) -> Option<f64> {
+    (spent.calls_of_unknown_cost == 0).then_some(spent.known_microusd as f64 / 1e6)
 }

@@ -7,6 +7,7 @@
 //!   on to the same events as if nothing had happened.
 
 mod phases;
+mod tutored;
 
 use std::sync::Arc;
 

@@ -47,7 +47,6 @@ use crate::query::session::Binding;
 use crate::sandbox::Sandbox;
 use crate::student::adapter::Adapter;
 use crate::teacher::chat::ChatTeacher;
-use crate::teacher::offline::intents;
 use crate::teacher::proposer::{Proposal, Proposer, Source};
 
 /// Where what is rehearsed comes from: not the corpus that the base was made of.
@@ -169,7 +168,7 @@ impl Stages<'_> {
         before: &History,
         show: &mut dyn Show,
     ) -> Result<Vec<Proposal>, RoundError> {
-        let focus = focus(before, iteration);
+        let focus = Focus::before(before, iteration);
         let mut sources = vec![Source::Generated];
         if let Some(own) = &self.own {
             sources.insert(0, Source::Own(Arc::clone(&own.schema)));
@@ -454,30 +453,6 @@ impl Stages<'_> {
         };
         evaluation(suite, suite_hash, &grades, measured)
     }
-}
-
-/// What was answered wrong before an iteration.
-fn focus(before: &History, iteration: u32) -> Focus {
-    let intents = intents();
-    let asked: HashMap<Id<Challenge>, &Challenge> = before
-        .challenges
-        .iter()
-        .map(|(_, id, it)| (*id, it))
-        .collect();
-    let mut focus = Focus::default();
-    for (at, _, grade) in &before.grades {
-        if *at >= iteration || grade.purpose != Purpose::Train {
-            continue;
-        }
-        let name = asked
-            .get(&grade.challenge_id)
-            .and_then(|it| it.intent.as_deref());
-        let intent = intents.iter().find(|it| Some(it.name) == name);
-        if let Some(intent) = intent {
-            focus.observe(intent, !grade.equivalent);
-        }
-    }
-    focus
 }
 
 /// A row of a training set: the grade, the question, and what is right.

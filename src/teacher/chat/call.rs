@@ -152,6 +152,10 @@ impl Desk {
             let of = |price: u64| price as f64 / 1e9;
             routing["max_price"] =
                 json!({"prompt": of(prices.prompt), "completion": of(prices.output)});
+            if prices.request > 0 {
+                // US dollars for a request.
+                routing["max_price"]["request"] = json!(prices.request as f64 / 1e15);
+            }
         }
         routing
     }
