@@ -3,13 +3,16 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::error::CliError;
 use crate::query::catalogue::nearest;
+use crate::teacher::chat::endpoint::Service;
 use crate::teacher::chat::pacing::Pace;
+use crate::teacher::chat::transport::Limits;
 
 /// The file's name.
 pub const FILE_NAME: &str = "antiks.toml";
@@ -72,9 +75,24 @@ pub struct TeacherConfig {
     pub max_concurrency: Option<usize>,
     /// The calls that are begun in a minute at most.
     pub max_per_minute: Option<u32>,
+    /// How long a call may take, in seconds.
+    pub timeout_s: Option<u64>,
 }
 
+/// How long a call of a server of one's own may take: a small machine thinks long.
+const OWN_SERVER_S: u64 = 900;
+
 impl TeacherConfig {
+    /// How long a call may take.
+    pub fn limits(&self, service: Service) -> Limits {
+        let seconds = |it: u64| Limits::patient(Duration::from_secs(it.clamp(1, 86_400)));
+        match (self.timeout_s, service) {
+            (Some(timeout_s), _) => seconds(timeout_s),
+            (None, Service::OpenRouter) => Limits::default(),
+            (None, Service::Compatible) => seconds(OWN_SERVER_S),
+        }
+    }
+
     /// How many calls at once, and how fast.
     pub fn pace(&self) -> Pace {
         let usual = Pace::default();

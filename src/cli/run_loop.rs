@@ -236,7 +236,7 @@ impl RunLoop {
             writeln!(out, "  {:<26} {}", word.name, word.value)?;
         }
         if let Some(estimate) = &asking.estimate {
-            writeln!(out, "What the teacher costs: {estimate}.")?;
+            writeln!(out, "Cost of the teacher in the whole run: {estimate}.")?;
         }
         Ok(ExitCode::SUCCESS)
     }

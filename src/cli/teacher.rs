@@ -86,6 +86,7 @@ impl TeacherArguments {
             key,
             max_cost_microusd: max_cost.map(microusd).transpose()?,
             pace: config.pace(),
+            limits: config.limits(endpoint.service()),
         };
         let listing = match recorded(lake, run, &endpoint) {
             Some(chat) => chat.listing(),
@@ -189,7 +190,7 @@ impl Asking {
             calls => format!("; {calls} calls were made before"),
         };
         eprintln!(
-            "{} costs {estimate} for the whole run; {cap}{before}",
+            "teacher {}; cost of the whole run: {estimate}; {cap}{before}",
             self.name
         );
     }

@@ -25,6 +25,7 @@ use crate::teacher::chat::ledger::Ledger;
 use crate::teacher::chat::pacing::Pace;
 use crate::teacher::chat::prices::{Listing, Prices};
 use crate::teacher::chat::proposal::{Ask, MAX_COUNT};
+use crate::teacher::chat::transport::Limits;
 use crate::teacher::chat::{ChatTeacher, Endpoint, Key, Settings};
 use crate::teacher::draft::{Category, Difficulty};
 use crate::teacher::offline::Wish;
@@ -122,6 +123,8 @@ pub struct Means {
     pub max_cost_microusd: Option<u64>,
     /// How many calls at once, and how fast.
     pub pace: Pace,
+    /// How long a call may take.
+    pub limits: Limits,
 }
 
 /// Opens a teacher whose calls are written into this ledger.
@@ -140,6 +143,7 @@ pub fn open(
         listing: Some(chat.listing()),
         max_cost_microusd: means.max_cost_microusd,
         pace: means.pace,
+        limits: means.limits,
         use_proxy: !endpoint.is_near(),
         ..Settings::new(endpoint, means.key.clone())
     };

@@ -33,6 +33,18 @@ pub struct Limits {
     pub max_body_bytes: usize,
 }
 
+impl Limits {
+    /// Waits so long for a whole answer, and no shorter for its first byte: a small machine's
+    /// server may work for minutes before it says anything.
+    pub fn patient(total: Duration) -> Self {
+        Self {
+            idle: total,
+            total,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
