@@ -96,7 +96,8 @@ fn make_drafts(sandbox: &Sandbox, seed: u64, drafts: usize) -> Json {
     while proposer.counts().drafts < drafts {
         let proposals = proposer.propose(16, &wish, |_| {}).unwrap();
         for proposal in &proposals {
-            *met.entry(proposal.draft.intent.clone()).or_default() += 1;
+            *met.entry(proposal.draft.intent.clone().unwrap_or_default())
+                .or_default() += 1;
             let admitted = &proposal.admitted;
             let killed = 100.0 * admitted.mutants_killed as f64 / admitted.mutants.max(1) as f64;
             least_killed_percent = least_killed_percent.min(killed);

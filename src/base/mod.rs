@@ -5,6 +5,7 @@
 //! - [`prefix`]: the first digits of an id, as a user gives them.
 //! - [`framed`]: JSON documents that carry the hash of their own bytes.
 //! - [`disk`]: the few file operations that durability rests on, behind a trait.
+//! - [`request`]: the hash that a call of a server is known by.
 //! - [`seed`]: random choices that repeat.
 //! - [`world`]: time, host and environment; the only place that asks for them.
 //!
@@ -16,5 +17,6 @@ pub mod disk;
 pub mod framed;
 pub mod id;
 pub mod prefix;
+pub mod request;
 pub mod seed;
 pub mod world;

@@ -118,8 +118,8 @@ impl ChallengeFile {
         Self {
             category: draft.category.name().to_owned(),
             difficulty: draft.difficulty.name().to_owned(),
-            intent: draft.intent.clone(),
-            phrasing: draft.phrasing.clone(),
+            intent: draft.intent.clone().unwrap_or_default(),
+            phrasing: draft.phrasing.clone().unwrap_or_default(),
             domain: proposal.schema.domain.clone(),
             question: draft.question.clone(),
             schema_sql: proposal.schema.create_sql(),
@@ -278,7 +278,7 @@ fn show(number: usize, proposal: &Proposal, out: &mut impl Write) -> io::Result<
         draft.category.name(),
         draft.difficulty.name(),
         proposal.schema.domain,
-        draft.intent
+        draft.intent.as_deref().unwrap_or_default()
     )?;
     writeln!(out, "\n{}\n", draft.question)?;
     for line in proposal.schema.create_sql().lines() {

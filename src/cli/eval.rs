@@ -80,11 +80,11 @@ impl Evaluate {
         let candidate = found.as_ref().map(|(_, id, _)| *id).zip(adapter.as_ref());
         let iteration = found.as_ref().map_or(0, |(at, _, _)| *at);
         watch.begin(iteration, Phase::Evaluation, 2 * suite.asked.len());
-        let answers = stages.answer(&suite.asked, candidate, Purpose::Eval, &mut watch)?;
+        let answered = stages.answer(&suite.asked, candidate, Purpose::Eval, &mut watch)?;
         if watch.is_stopped() {
             return Err(RoundError::Stopped.into());
         }
-        let grades = stages.grade(&suite.asked, &answers, iteration, &mut watch)?;
+        let grades = stages.grade(&suite.asked, &answered.answers, iteration, &mut watch)?;
         let opened = run.history.evaluations.iter();
         let opened = opened.filter(|(_, _, it)| it.suite == name).count();
         let evaluation = stages.evaluate(
@@ -102,7 +102,7 @@ impl Evaluate {
                 &mut writer,
                 note,
                 &suite,
-                (&answers, &grades, &evaluation),
+                (&answered, &grades, &evaluation),
                 iteration,
             )?;
         }

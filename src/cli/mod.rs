@@ -35,6 +35,7 @@ mod sql;
 mod statement;
 mod status;
 mod table;
+mod teacher;
 mod train;
 mod verify;
 mod watch;

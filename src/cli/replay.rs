@@ -16,13 +16,14 @@ use crate::base::world::{Stopwatch, World};
 use crate::replay::again::{Replay, STAGES, StageReport};
 use crate::round::report::{Phase, RoundError, Show};
 use crate::round::stages::suite_items;
+use crate::round::tutor::remembering;
 
 /// Do an iteration again and compare it with what the lake holds.
 ///
 /// Questions, answers, grades, training set, training, evaluation and promotion are made
 /// again from what was recorded before each, and compared id by id. Exits with 0 only if
 /// all is identical, and with 3 and the first difference if not. Nothing is written, and no
-/// teacher is paid. On another class of machine sums may differ in their last bits: there
+/// teacher is asked: what a chat teacher said is in the lake. On another class of machine sums may differ in their last bits: there
 /// losses may differ by 2 %, answers in 5 % of the questions, a score by 2 points.
 #[derive(Args)]
 pub struct ReplayIteration {
@@ -35,8 +36,8 @@ pub struct ReplayIteration {
     /// Which run [default: the newest]
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
-    /// Only this stage: challenges, answers, grades, selection, training, evaluation or
-    /// promotion; may be given several times
+    /// Only this stage: challenges, answers, sentinels, grades, selection, training,
+    /// evaluation or promotion; may be given several times
     #[arg(long, value_name = "STAGE")]
     stage: Vec<String>,
     #[command(flatten)]
@@ -104,11 +105,14 @@ impl ReplayIteration {
             false => Vec::new(),
         };
         let suite = stages.suite("frozen", items);
+        let chat = run.settings.teacher.as_ref();
+        let teacher = chat.map(|it| remembering(it, &lake, run.id)).transpose()?;
         let replay = Replay {
             lake: &lake,
             stages: &stages,
             suite: &suite,
             history: &run.history,
+            teacher: teacher.as_ref().zip(chat),
             same_class,
         };
         let mut all: Vec<(u32, StageReport)> = Vec::new();

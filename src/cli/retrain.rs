@@ -92,6 +92,7 @@ impl Retrain {
             teacher: parent.started.teacher.clone(),
             student: parent.started.student.clone(),
             settings,
+            means: None,
             own: parent.own.clone(),
             parent: Some((parent.id, self.iteration)),
             sandbox: &sandbox,

@@ -12,6 +12,7 @@ use super::desk::{own_file, pupil};
 use super::error::CliError;
 use super::place::{Place, Settled, Waiting};
 use super::sandbox::sandbox;
+use super::teacher::{Asking, Cost, TeacherArguments};
 use super::watch::Watch;
 use crate::base::id::ContentHash;
 use crate::base::world::Stopwatch;
@@ -25,6 +26,7 @@ use crate::round::pupil::{Manner, Pupil};
 use crate::round::report::RoundError;
 use crate::round::run::Run;
 use crate::round::settings::Settings;
+use crate::round::tutor::Chat;
 use crate::train::data::{BadLines, Content, Examples};
 
 /// Teach a student: ask, grade, train, measure, and again.
@@ -37,12 +39,11 @@ pub struct RunLoop {
     /// How many iterations the run has in all
     #[arg(long, default_value_t = 10, value_name = "NUMBER")]
     iterations: u32,
-    /// Questions of an iteration [default: 80 for nano, 10 for other students]
+    /// Questions of an iteration [default: 80 for nano and the offline teacher, else 10]
     #[arg(long, value_name = "NUMBER")]
     challenges: Option<usize>,
-    /// Who asks: offline
-    #[arg(long, default_value = "offline", value_name = "TEACHER")]
-    teacher: String,
+    #[command(flatten)]
+    teacher: TeacherArguments,
     /// Who learns: nano, a folder in Hugging Face layout, or an id in its cache such as
     /// mistralai/Mistral-7B-Instruct-v0.2
     #[arg(long, default_value = embedded::NAME, value_name = "STUDENT")]
@@ -81,12 +82,6 @@ impl RunLoop {
     /// Runs the command.
     pub fn run(self, place: &Place) -> Result<ExitCode, CliError> {
         let settled = place.settle()?;
-        if self.teacher != "offline" {
-            return Err(CliError::Usage(format!(
-                "there is no teacher {:?}; there is offline",
-                self.teacher
-            )));
-        }
         if self.run.trim().is_empty() || self.run.len() > 100 {
             let what = "--run must be a name of 1 to 100 characters".to_owned();
             return Err(CliError::Usage(what));
@@ -94,16 +89,22 @@ impl RunLoop {
         let device = self.compute.open()?;
         let pupil = pupil(&self.student, device)?;
         let own = self.db.as_deref().map(own_file).transpose()?;
-        let mut settings = self.settings(pupil.manner())?;
+        let of = (settled.root.as_path(), self.run.as_str());
+        let chosen = self
+            .teacher
+            .choose(&settled.config.teacher, of, self.dry_run)?;
+        let chat = chosen.as_ref().map(|it| it.chat.clone());
+        let mut settings = self.settings(pupil.manner(), chat)?;
         settings.database = own.as_ref().map(|it| it.file_hash.to_string());
         let material = self.read_examples(&pupil, &settings)?;
         settings.initial_train = material.as_ref().map(|(_, hash)| hash.to_string());
+        let sandbox = sandbox()?;
+        let asking = Asking::of(chosen, &settings, &sandbox, own.as_ref(), self.iterations)?;
         if self.dry_run {
-            return self.show_plan(&settings, &settled.root);
+            return self.show_plan(&settings, &asking, &settled.root);
         }
         let catalogue = Catalogue::load(settled.config.queries.as_deref())?;
         let selection = catalogue.find("training_set")?.clone();
-        let sandbox = sandbox()?;
         let mut writer = Writer::open_or_create(&settled.root, &self.waiting.ground()?)?;
         compute::stop_on_interrupt()?;
         let mut watch = Watch::new(self.json, self.iterations);
@@ -111,31 +112,46 @@ impl RunLoop {
         let beginning = Beginning {
             name: self.run.clone(),
             seed: self.seed,
-            teacher: self.teacher.clone(),
+            teacher: asking.name.clone(),
             student: self.student.clone(),
             settings,
+            means: asking.means.clone(),
             own,
             parent: None,
             sandbox: &sandbox,
             pupil: &pupil,
             selection,
         };
-        let ended = self.teach(&mut writer, beginning, material, &mut watch);
+        let mut run = Run::begin(&mut writer, beginning, &mut watch)?;
+        asking.tell(run.spent());
+        let ended = self.teach(&mut run, material, &mut watch);
+        watch.finish();
+        let cost = Cost::of(run.spent());
         match ended {
-            Ok(ended) => self.sum_up(&ended, clock.elapsed().as_secs_f64(), &settled),
-            Err(RoundError::Stopped) => {
-                eprintln!("stopped; the same command goes on where it stands");
-                Ok(ExitCode::FAILURE)
+            Ok(ended) => self.sum_up(&ended, clock.elapsed().as_secs_f64(), &cost, &settled),
+            Err(error) => {
+                if asking.means.is_some() {
+                    eprintln!("so far this {}", cost.words());
+                }
+                if let RoundError::Stopped = error {
+                    eprintln!("stopped; the same command goes on where it stands");
+                    return Ok(ExitCode::FAILURE);
+                }
+                Err(error.into())
             }
-            Err(error) => Err(error.into()),
         }
     }
 
-    fn settings(&self, manner: Manner) -> Result<Settings, CliError> {
+    fn settings(&self, manner: Manner, chat: Option<Chat>) -> Result<Settings, CliError> {
         let mut settings = match manner {
             Manner::Outline => Settings::nano(),
             Manner::Instruction => Settings::large(),
         };
+        if chat.is_some() {
+            // Each of them is paid for.
+            settings.challenges = Settings::large().challenges;
+        }
+        settings.teacher = chat;
         if let Some(challenges) = self.challenges {
             settings.challenges = challenges;
         }
@@ -179,7 +195,12 @@ impl RunLoop {
         Ok(Some((material, ContentHash::of(&bytes))))
     }
 
-    fn show_plan(&self, settings: &Settings, lake: &Path) -> Result<ExitCode, CliError> {
+    fn show_plan(
+        &self,
+        settings: &Settings,
+        asking: &Asking,
+        lake: &Path,
+    ) -> Result<ExitCode, CliError> {
         let mut out = io::stdout().lock();
         if self.json {
             let words = settings.to_words();
@@ -187,7 +208,17 @@ impl RunLoop {
                 .into_iter()
                 .map(|it| (it.name, json!(it.value)))
                 .collect();
-            writeln!(out, "{}", json!({ "run": self.run, "settings": all }))?;
+            let cost = asking.estimate.as_ref().map(|it| {
+                let usd = |amount: Option<u64>| amount.map(|it| it as f64 / 1e6);
+                json!({
+                    "low": usd(it.low_microusd), "expected": usd(it.expected_microusd),
+                    "worst": usd(it.worst_microusd),
+                })
+            });
+            let line = json!({
+                "run": self.run, "teacher": asking.name, "settings": all, "cost_usd": cost,
+            });
+            writeln!(out, "{line}")?;
             return Ok(ExitCode::SUCCESS);
         }
         writeln!(
@@ -197,24 +228,25 @@ impl RunLoop {
             lake.display(),
             self.iterations,
             settings.challenges,
-            self.teacher,
+            asking.name,
             self.student,
             self.seed
         )?;
         for word in settings.to_words() {
             writeln!(out, "  {:<26} {}", word.name, word.value)?;
         }
+        if let Some(estimate) = &asking.estimate {
+            writeln!(out, "Cost of the teacher in the whole run: {estimate}.")?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 
     fn teach(
         &self,
-        writer: &mut Writer,
-        beginning: Beginning<'_>,
+        run: &mut Run<'_>,
         material: Option<(Material, ContentHash)>,
         watch: &mut Watch,
     ) -> Result<Ended, RoundError> {
-        let mut run = Run::begin(writer, beginning, watch)?;
         let first = run.measure_base(watch)?;
         let mut ended = Ended {
             last: first.clone(),
@@ -243,13 +275,20 @@ impl RunLoop {
         Ok(ended)
     }
 
-    fn sum_up(&self, ended: &Ended, seconds: f64, settled: &Settled) -> Result<ExitCode, CliError> {
+    fn sum_up(
+        &self,
+        ended: &Ended,
+        seconds: f64,
+        cost: &Cost,
+        settled: &Settled,
+    ) -> Result<ExitCode, CliError> {
         let mut out = io::stdout().lock();
         if self.json {
             let line = json!({
                 "done": true, "iterations": ended.iterations, "converged": ended.converged,
                 "eval_first": ended.first.score, "eval_last": ended.last.score,
-                "adapter": ended.adapter, "cost_usd": 0.0,
+                "adapter": ended.adapter, "cost_usd": cost.run_usd(),
+                "cost_usd_now": cost.now_usd(),
             });
             writeln!(out, "{line}")?;
             return Ok(ExitCode::SUCCESS);
@@ -263,12 +302,13 @@ impl RunLoop {
         writeln!(
             out,
             "After {} iterations the student {reached} (lower end {:.1}, goal {:.0}). This took \
-             {:.0} min {:.0} s and cost nothing.",
+             {:.0} min {:.0} s and {}.",
             ended.iterations,
             ended.last.score_low,
             self.until_score,
             (seconds / 60.0).floor(),
-            seconds % 60.0
+            seconds % 60.0,
+            cost.words()
         )?;
         let lake = match settled.root == Path::new("lake") {
             true => String::new(),

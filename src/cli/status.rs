@@ -17,6 +17,7 @@ use super::table::{MAX_CELL_CHARS, new_table, short_id, shorten, terminal_chars}
 use crate::base::id::ContentHash;
 use crate::event::retraction::Retraction;
 use crate::event::run_started::RunStarted;
+use crate::event::teacher_call::TeacherCall;
 use crate::event::{KINDS, Kind};
 use crate::lake::Lake;
 use crate::lake::graph::Graph;
@@ -59,6 +60,18 @@ struct Run {
     student: String,
     seed: i64,
     started_at_us: i64,
+    /// What its teacher's calls cost, as far as that is known.
+    cost_usd: f64,
+    calls_of_unknown_cost: u64,
+}
+
+impl Run {
+    fn cost(&self) -> String {
+        match self.calls_of_unknown_cost {
+            0 => format!("${:.4}", self.cost_usd),
+            calls => format!("${:.4} and {calls} calls of unknown cost", self.cost_usd),
+        }
+    }
 }
 
 impl Status {
@@ -110,8 +123,25 @@ impl Holdings {
                 student: event.body.student,
                 seed: event.body.seed,
                 started_at_us: event.observed.recorded_at.0,
+                cost_usd: 0.0,
+                calls_of_unknown_cost: 0,
             });
         })?;
+        let mut costs: BTreeMap<String, (i64, u64)> = BTreeMap::new();
+        lake.read_events::<TeacherCall>(|_, _, event| {
+            let Some(run) = event.body.run_id else { return };
+            let cost = costs.entry(run.to_string()).or_default();
+            match event.observed.cost_microusd {
+                Some(microusd) => cost.0 += microusd,
+                None => cost.1 += 1,
+            }
+        })?;
+        for run in &mut runs {
+            if let Some((microusd, unknown)) = costs.get(&run.id) {
+                run.cost_usd = *microusd as f64 / 1e6;
+                run.calls_of_unknown_cost = *unknown;
+            }
+        }
         let newest = lake.newest();
         Ok(Self {
             lake: lake.root().display().to_string(),
@@ -159,11 +189,19 @@ impl Holdings {
         writeln!(out, "{table}")?;
         if !self.runs.is_empty() {
             let mut table = new_table();
-            table.set_header(["run", "teacher", "student", "seed", "started"]);
+            table.set_header(["run", "teacher", "student", "seed", "started", "cost"]);
             for run in &self.runs {
                 let started = when(run.started_at_us);
                 let seed = run.seed.to_string();
-                let row = [&run.name, &run.teacher, &run.student, &seed, &started];
+                let cost = run.cost();
+                let row = [
+                    &run.name,
+                    &run.teacher,
+                    &run.student,
+                    &seed,
+                    &started,
+                    &cost,
+                ];
                 table.add_row(row.map(|text| shorten(text, MAX_CELL_CHARS)));
             }
             writeln!(out, "\n{table}")?;

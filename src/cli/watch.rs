@@ -112,6 +112,11 @@ impl From<RoundError> for CliError {
             RoundError::Refused(message) => Self::failure(message),
             RoundError::Lake(error) => error.into(),
             RoundError::Query(error) => error.into(),
+            RoundError::Teacher(_) => Self::with_hint(
+                error.to_string(),
+                "what was answered is kept and is not paid for again; the same command goes on, \
+                 with a higher --max-cost if the budget was used up",
+            ),
             error => Self::failure(error.to_string()),
         }
     }

@@ -50,7 +50,8 @@ record! {
         pub answer_id: Id<Answer>,
         /// What it is for.
         pub purpose: Purpose,
-        /// The score, 0 to 100: from 80 up exactly if equivalent.
+        /// The score, 0 to 100: below 80 if not equivalent, and from 80 up if so, unless a
+        /// judge lowered it.
         pub score: i64,
         /// Whether the answer gave the reference's rows on every instance.
         pub equivalent: bool,

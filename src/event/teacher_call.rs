@@ -15,7 +15,7 @@ record! {
         pub request: Request,
         /// The spool's key of the request.
         pub request_hash: ContentHash,
-        /// Which attempt at the request it is, from 0 on.
+        /// Which attempt at the request it is, from 0 on: those first that were answered.
         pub attempt: i64,
         /// The server, as scheme and host.
         pub endpoint: String,
@@ -39,7 +39,7 @@ record! {
         pub outcome: CallOutcome,
         /// The HTTP status; left out if none came.
         pub http_status: Option<i64>,
-        /// What was wrong; left out if it was used.
+        /// What was wrong with it or with a part of it; left out if nothing was.
         pub detail: Option<String>,
         /// Why the model stopped, in the server's word.
         pub finish_reason: Option<String>,

@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 use super::error::{LakeError, damaged, reading};
 use super::layout;
 use super::walk::{files_below, read_file};
-use crate::base::canonical::write_sized;
 use crate::base::disk::{Linked, WriteOnce};
 use crate::base::framed;
 use crate::base::id::ContentHash;
+pub use crate::base::request::request_hash;
 
 /// What is about to be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,15 +123,6 @@ pub struct Spool {
     files: Arc<WriteOnce>,
 }
 
-/// The hash that a request is known by.
-pub fn request_hash(endpoint: &str, ordinal: u32, body: &[u8]) -> ContentHash {
-    let mut bytes = Vec::with_capacity(body.len() + endpoint.len() + 8);
-    write_sized(endpoint.as_bytes(), &mut bytes);
-    bytes.extend_from_slice(&ordinal.to_le_bytes());
-    bytes.extend_from_slice(body);
-    ContentHash::new(blake3::derive_key("antiks.request.v1", &bytes))
-}
-
 impl Spool {
     pub(super) fn new(root: &Path, files: Arc<WriteOnce>) -> Self {
         Self {
@@ -164,6 +155,46 @@ impl Spool {
             true => CallState::New,
             false => CallState::Unanswered { attempts },
         })
+    }
+
+    /// Every attempt at the call with this request hash, the first one first, with the
+    /// response to it if one is on disk.
+    pub fn attempts(
+        &self,
+        request: ContentHash,
+    ) -> Result<Vec<(Intent, Option<Response>)>, LakeError> {
+        let mut attempts = Vec::new();
+        loop {
+            let attempt = attempts.len() as u32;
+            let path = self.root.join(layout::call_intent(request, attempt));
+            let Some(intent) = read::<Intent>("intent", &path)? else {
+                return Ok(attempts);
+            };
+            let path = self.root.join(layout::call_response(request, attempt));
+            let response = read::<Response>("response", &path)?;
+            // Its process may have died before the names were on disk; from now on this
+            // one counts on them.
+            self.files.settle(path.parent().unwrap_or(&self.root))?;
+            attempts.push((intent, response));
+        }
+    }
+
+    /// The request hash and number of every attempt that was ever begun, in the order of
+    /// their names.
+    pub fn begun(&self) -> Result<Vec<(ContentHash, u32)>, LakeError> {
+        let mut begun = Vec::new();
+        for path in files_below(&self.root.join(layout::CALLS))? {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(stem) = name.and_then(|name| name.strip_suffix(".intent.json")) else {
+                continue;
+            };
+            let parts = stem
+                .split_once('.')
+                .and_then(|(hash, attempt)| Some((hash.parse().ok()?, attempt.parse().ok()?)));
+            begun.push(parts.ok_or_else(|| damaged(&path, "it is no document of a call"))?);
+        }
+        begun.sort_unstable();
+        Ok(begun)
     }
 
     /// Brings an intent to disk. The call may be made after that, and not before.

@@ -26,6 +26,10 @@ const BUILT_IN: &[(&str, &str)] = &[
         "learning_curve",
         include_str!("../../queries/learning_curve.sql"),
     ),
+    (
+        "judge_disagreements",
+        include_str!("../../queries/judge_disagreements.sql"),
+    ),
     ("lineage", include_str!("../../queries/lineage.sql")),
     ("loss_curve", include_str!("../../queries/loss_curve.sql")),
     (
@@ -36,6 +40,7 @@ const BUILT_IN: &[(&str, &str)] = &[
         "score_distribution",
         include_str!("../../queries/score_distribution.sql"),
     ),
+    ("sentinels", include_str!("../../queries/sentinels.sql")),
     (
         "slowest_answers",
         include_str!("../../queries/slowest_answers.sql"),

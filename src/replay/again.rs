@@ -11,23 +11,26 @@
 
 use serde_json::Value as Json;
 
+use super::difference::first_difference;
 use crate::base::id::Id;
-use crate::event::Kind;
 use crate::event::answer::Answer;
 use crate::event::checkpoint::Checkpoint;
-use crate::event::envelope::event_id;
 use crate::event::evaluation::Evaluation;
+use crate::event::grade::Grade;
 use crate::event::words::Purpose;
 use crate::lake::Lake;
 use crate::query::materialise;
 use crate::round::asked::Asked;
 use crate::round::history::{Entry, History, at};
 use crate::round::measure::Suite;
+use crate::round::planted::is_trusted;
 use crate::round::promote::decision;
 use crate::round::report::{Phase, PhaseReport, RoundError, Show};
 use crate::round::stages::Stages;
+use crate::round::tutor::Chat;
 use crate::round::write::read_adapter;
 use crate::student::adapter::Adapter;
+use crate::teacher::chat::ChatTeacher;
 
 /// By how much a loss may differ on another class of machine, as a part of it.
 pub const LOSS_TOLERANCE: f64 = 0.02;
@@ -37,9 +40,10 @@ pub const ANSWER_TOLERANCE: f64 = 0.05;
 pub const SCORE_TOLERANCE: f64 = 2.0;
 
 /// The stages that can be done again, in their order.
-pub const STAGES: [Phase; 7] = [
+pub const STAGES: [Phase; 8] = [
     Phase::Challenges,
     Phase::Answers,
+    Phase::Sentinels,
     Phase::Grades,
     Phase::Selection,
     Phase::Training,
@@ -70,6 +74,8 @@ pub struct Replay<'a> {
     pub suite: &'a Suite,
     /// What the lake holds of the run.
     pub history: &'a History,
+    /// The chat teacher, which says what it said, if the run has one.
+    pub teacher: Option<(&'a ChatTeacher, &'a Chat)>,
     /// Whether it was recorded on this class of machine.
     pub same_class: bool,
 }
@@ -91,23 +97,37 @@ impl Replay<'_> {
             let what = format!("the run has no iteration {number}");
             return Err(RoundError::Refused(what));
         }
-        let needs_questions = [Phase::Challenges, Phase::Answers, Phase::Grades];
+        let needs_questions = [
+            Phase::Challenges,
+            Phase::Answers,
+            Phase::Sentinels,
+            Phase::Grades,
+        ];
         let asked = match wanted.iter().any(|it| needs_questions.contains(it)) {
             true => {
                 show.begin(number, Phase::Challenges, self.stages.settings.challenges);
-                self.stages.propose(number, self.history, show)?
+                self.questions(number, show)
             }
-            false => Vec::new(),
+            false => Ok(Vec::new()),
+        };
+        let (asked, unasked) = match asked {
+            Ok(asked) => (asked, None),
+            // The lake does not hold what was said: that is a difference, and no failure.
+            Err(RoundError::Teacher(stop)) => (Vec::new(), Some(stop.to_string())),
+            Err(error) => return Err(error),
         };
         let mut reports = Vec::new();
         for stage in STAGES {
-            if !wanted.contains(&stage) {
+            if !wanted.contains(&stage) || (stage == Phase::Sentinels && self.teacher.is_none()) {
                 continue;
             }
             if show.is_stopped() {
                 return Err(RoundError::Stopped);
             }
+            let unasked = unasked.clone().filter(|_| needs_questions.contains(&stage));
             let (compared, first_difference) = match stage {
+                _ if unasked.is_some() => (String::new(), unasked),
+                Phase::Sentinels => self.sentinels(number, &asked, show)?,
                 Phase::Answers => self.answers(number, &asked, show)?,
                 Phase::Grades => self.grades(number, &asked, show)?,
                 Phase::Selection => self.selection(number)?,
@@ -138,6 +158,12 @@ impl Replay<'_> {
         Ok(reports)
     }
 
+    fn questions(&self, number: u32, show: &mut dyn Show) -> Result<Vec<Asked>, RoundError> {
+        let teacher = self.teacher.map(|(teacher, _)| teacher);
+        let posed = self.stages.propose(number, self.history, teacher, show)?;
+        Ok(self.stages.asked(posed, number, &self.history.call_ids()))
+    }
+
     fn challenges(&self, number: u32, asked: &[Asked]) -> (String, Option<String>) {
         let recorded = self.history.asked(number, Purpose::Train);
         let again: Vec<_> = asked.iter().map(|it| it.challenge.clone()).collect();
@@ -159,7 +185,10 @@ impl Replay<'_> {
         let adapter = self.adapter_before(number)?;
         let incumbent = adapter.as_ref().map(|(id, adapter)| (*id, adapter));
         show.begin(number, Phase::Answers, asked.len());
-        let again = self.stages.answer(asked, incumbent, Purpose::Train, show)?;
+        let again = self
+            .stages
+            .answer(asked, incumbent, Purpose::Train, show)?
+            .answers;
         let compared = format!("{} answers", recorded.len());
         Ok((compared, self.differing_answers(number, &recorded, &again)))
     }
@@ -181,6 +210,30 @@ impl Replay<'_> {
         (self.same_class || !is_near).then_some(difference)
     }
 
+    fn sentinels(&self, number: u32, asked: &[Asked], show: &mut dyn Show) -> Compared {
+        let recorded = self.history.evaluation_of_judge(number);
+        let (Some(recorded), Some((teacher, chat))) = (recorded, self.teacher) else {
+            return Ok(("nothing was recorded".to_owned(), None));
+        };
+        show.begin(number, Phase::Sentinels, recorded.items as usize);
+        let planted = match self.stages.plant((teacher, chat), asked, number, show) {
+            Err(RoundError::Teacher(stop)) => return Ok((String::new(), Some(stop.to_string()))),
+            planted => planted?,
+        };
+        let ids = self.history.call_ids();
+        let again = self.stages.planted(chat, asked, &planted, number, &ids);
+        let answers = self.history.answered(number, Purpose::Sentinel);
+        let grades = self.history.graded(number, Purpose::Sentinel);
+        let one = std::slice::from_ref(recorded);
+        let difference = first_difference(number, &answers, &again.answers, "answer")
+            .or_else(|| first_difference(number, &grades, &again.grades, "grade"))
+            .or_else(|| {
+                let again = std::slice::from_ref(&again.evaluation);
+                first_difference(number, one, again, "evaluation")
+            });
+        Ok((format!("{} planted answers", recorded.items), difference))
+    }
+
     fn grades(&self, number: u32, asked: &[Asked], show: &mut dyn Show) -> Compared {
         let recorded = self.history.graded(number, Purpose::Train);
         let answers = self.history.answered(number, Purpose::Train);
@@ -193,9 +246,34 @@ impl Replay<'_> {
             return Ok((String::new(), Some(what.to_owned())));
         }
         show.begin(number, Phase::Grades, asked.len());
-        let again = self.stages.grade(asked, &answers, number, show)?;
+        let again = match self.marked(number, asked, &answers, show) {
+            Err(RoundError::Teacher(stop)) => return Ok((String::new(), Some(stop.to_string()))),
+            again => again?,
+        };
         let difference = first_difference(number, &recorded, &again, "grade");
         Ok((format!("{} grades", recorded.len()), difference))
+    }
+
+    /// Grades answers again, with what the chat teacher said of them.
+    fn marked(
+        &self,
+        number: u32,
+        asked: &[Asked],
+        answers: &[Answer],
+        show: &mut dyn Show,
+    ) -> Result<Vec<Grade>, RoundError> {
+        let judge = self.history.evaluation_of_judge(number);
+        let heard = self
+            .teacher
+            .filter(|(_, chat)| judge.is_some_and(|it| is_trusted(it, chat.false_pass_limit)));
+        let Some(teacher) = heard else {
+            return self.stages.grade(asked, answers, number, show);
+        };
+        let verdicts = self.stages.examine(asked, answers, show)?;
+        let both = (answers, verdicts.as_slice());
+        let opinions = self.stages.consult(teacher, asked, both, show)?;
+        let heard = (opinions.all.as_slice(), &self.history.call_ids());
+        Ok(self.stages.mark(asked, answers, number, verdicts, heard))
     }
 
     fn selection(&self, number: u32) -> Compared {
@@ -304,7 +382,10 @@ impl Replay<'_> {
         show: &mut dyn Show,
     ) -> Result<(Evaluation, Vec<Answer>), RoundError> {
         let asked = &self.suite.asked;
-        let answers = self.stages.answer(asked, candidate, Purpose::Eval, show)?;
+        let answers = self
+            .stages
+            .answer(asked, candidate, Purpose::Eval, show)?
+            .answers;
         let grades = self.stages.grade(asked, &answers, number, show)?;
         let checkpoint = candidate.map(|(id, _)| id);
         let evaluation = self.stages.evaluate(
@@ -349,90 +430,5 @@ impl Replay<'_> {
                 Ok((*id, adapter))
             })
             .transpose()
-    }
-}
-
-/// The first of several events that differs, and its first field that does.
-fn first_difference<K: Kind>(
-    iteration: u32,
-    recorded: &[K],
-    again: &[K],
-    what: &str,
-) -> Option<String> {
-    let mut scratch = Vec::new();
-    let mut id = |body: &K| event_id(iteration, body, &mut scratch);
-    let pairs = recorded.iter().zip(again).enumerate();
-    for (place, (recorded, again)) in pairs {
-        if id(recorded) == id(again) {
-            continue;
-        }
-        let json = |body: &K| serde_json::to_value(body).unwrap_or_default();
-        let field = differing("", &json(recorded), &json(again)).unwrap_or_default();
-        let number = match recorded_is_alone(what) {
-            true => String::new(),
-            false => format!(" {}", place + 1),
-        };
-        return Some(format!("{what}{number}: {field}"));
-    }
-    let (recorded, again) = (recorded.len(), again.len());
-    (recorded != again).then(|| format!("{recorded} of kind {what} recorded, {again} made again"))
-}
-
-fn recorded_is_alone(what: &str) -> bool {
-    matches!(what, "training" | "checkpoint" | "evaluation" | "promotion")
-}
-
-/// The path of the first leaf in which two trees differ, and both values.
-fn differing(path: &str, recorded: &Json, again: &Json) -> Option<String> {
-    match (recorded, again) {
-        (Json::Object(a), Json::Object(b)) => {
-            let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            names.into_iter().find_map(|name| {
-                let path = match path {
-                    "" => name.clone(),
-                    path => format!("{path}.{name}"),
-                };
-                let of = |map: &serde_json::Map<String, Json>| {
-                    map.get(name).cloned().unwrap_or_default()
-                };
-                differing(&path, &of(a), &of(b))
-            })
-        }
-        (Json::Array(a), Json::Array(b)) if a.len() == b.len() => a
-            .iter()
-            .zip(b)
-            .enumerate()
-            .find_map(|(place, (a, b))| differing(&format!("{path}[{place}]"), a, b)),
-        (a, b) if a == b => None,
-        (a, b) => Some(format!(
-            "{path} is {} in the lake and {} now",
-            brief(a),
-            brief(b)
-        )),
-    }
-}
-
-fn brief(value: &Json) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_first_differing_field_is_named() {
-        let a = json!({ "a": 1, "b": { "c": [1, 2, 3] }, "d": "x" });
-        let mut b = a.clone();
-        assert_eq!(differing("", &a, &b), None);
-        b["d"] = json!("y");
-        b["b"]["c"][1] = json!(9);
-        let said = differing("", &a, &b).unwrap();
-        assert_eq!(said, "b.c[1] is 2 in the lake and 9 now");
     }
 }

@@ -1,7 +1,7 @@
 //! What was recorded, looked at again: where an event came from, what it touched, and
 //! what should not be relied on any more.
 //!
-//! - [`again`]: an iteration done again, and compared.
+//! - [`again`]: an iteration done again, and compared; [`difference`]: how.
 //! - [`target`]: which event a user means by the first digits of an id.
 //! - [`lineage`]: all that an event came from, and all that rests on it.
 //! - [`taint`]: what was retracted, and what rests on that.
@@ -15,6 +15,7 @@
 //! - Nothing here changes an event: a retraction is one more.
 
 pub mod again;
+pub mod difference;
 pub mod error;
 pub mod lineage;
 pub mod relative;

@@ -12,6 +12,7 @@ use crate::event::challenge::{Challenge, ReferenceResult};
 use crate::event::database::{Database, DatabaseColumn, DatabaseReference, DatabaseTable};
 use crate::event::envelope::event_id;
 use crate::event::run_started::RunStarted;
+use crate::event::teacher_call::TeacherCall;
 use crate::event::words::Purpose;
 use crate::teacher::draft::{Category, Difficulty, Draft};
 use crate::teacher::offline::{Wish, propose};
@@ -66,20 +67,38 @@ pub struct Occasion<'a> {
 impl Asked {
     /// The events of proposals, in their order from `first` on.
     pub fn all(proposals: Vec<Proposal>, occasion: Occasion<'_>, first: usize) -> Vec<Self> {
-        let proposals = proposals.into_iter().enumerate();
+        let proposals = proposals.into_iter().map(|it| (it, None));
+        Self::called(proposals, occasion, first)
+    }
+
+    /// The same for proposals that came from calls of a chat teacher.
+    pub fn called(
+        proposals: impl Iterator<Item = (Proposal, Option<Id<TeacherCall>>)>,
+        occasion: Occasion<'_>,
+        first: usize,
+    ) -> Vec<Self> {
         proposals
-            .map(|(place, proposal)| Self::new(proposal, occasion, first + place))
+            .enumerate()
+            .map(|(place, (proposal, call))| Self::new(proposal, call, occasion, first + place))
             .collect()
     }
 
-    fn new(proposal: Proposal, occasion: Occasion<'_>, position: usize) -> Self {
+    fn new(
+        proposal: Proposal,
+        call: Option<Id<TeacherCall>>,
+        occasion: Occasion<'_>,
+        position: usize,
+    ) -> Self {
         let mut scratch = Vec::new();
         let own = occasion.own.filter(|_| proposal.schema_seed.is_none());
         let database = database(&proposal, occasion.run_id, own);
         // A user's file is the same in every iteration.
         let iteration = if own.is_some() { 0 } else { occasion.iteration };
         let database_id = event_id(iteration, &database, &mut scratch);
-        let challenge = challenge(&proposal, database_id, occasion, position);
+        let challenge = Challenge {
+            teacher_call_id: call,
+            ..challenge(&proposal, database_id, occasion, position)
+        };
         let id = event_id(occasion.iteration, &challenge, &mut scratch);
         Self {
             proposal,
@@ -172,8 +191,8 @@ fn challenge(
         position: position as i64,
         category: draft.category.name().to_owned(),
         difficulty: draft.difficulty.name().to_owned(),
-        intent: Some(draft.intent.clone()),
-        phrasing: Some(draft.phrasing.clone()),
+        intent: draft.intent.clone(),
+        phrasing: draft.phrasing.clone(),
         family_hash: admitted.family,
         signature_hash: admitted.signature,
         question: draft.question.clone(),
@@ -197,7 +216,8 @@ fn challenge(
             .collect(),
         mutants: admitted.mutants as i64,
         mutants_killed: admitted.mutants_killed as i64,
-        seed: Some(draft.seed.cast_signed()),
+        // Another teacher's question can't be drawn again.
+        seed: draft.intent.as_ref().map(|_| draft.seed.cast_signed()),
         teacher: occasion.teacher.to_owned(),
         teacher_call_id: None,
         sibling_of_challenge_id: None,

@@ -5,6 +5,7 @@ use super::history::runs;
 use super::pupil::Pupil;
 use super::report::RoundError;
 use super::settings::Settings;
+use super::tutor::Means;
 use crate::base::id::Id;
 use crate::event::run_started::RunStarted;
 use crate::lake::Lake;
@@ -23,6 +24,8 @@ pub struct Beginning<'a> {
     pub student: String,
     /// The settings.
     pub settings: Settings,
+    /// What the chat teacher is asked with, if it is to be asked.
+    pub means: Option<Means>,
     /// The user's file.
     pub own: Option<OwnFile>,
     /// The run and the iteration that it leaves another run at.

@@ -1,9 +1,13 @@
 //! Which intents to ask about next: within a category those that were never asked, and
 //! those that were answered wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::history::History;
+use crate::base::id::Id;
 use crate::base::seed::Random;
+use crate::event::challenge::Challenge;
+use crate::event::words::Purpose;
 use crate::teacher::curriculum::Curriculum;
 use crate::teacher::draft::{Category, Difficulty};
 use crate::teacher::held_out::trained_phrasings;
@@ -22,6 +26,30 @@ pub struct Focus {
 }
 
 impl Focus {
+    /// What was answered wrong before an iteration.
+    pub fn before(history: &History, iteration: u32) -> Self {
+        let intents = intents();
+        let asked: HashMap<Id<Challenge>, &Challenge> = history
+            .challenges
+            .iter()
+            .map(|(_, id, it)| (*id, it))
+            .collect();
+        let mut focus = Self::default();
+        for (at, _, grade) in &history.grades {
+            if *at >= iteration || grade.purpose != Purpose::Train {
+                continue;
+            }
+            let name = asked
+                .get(&grade.challenge_id)
+                .and_then(|it| it.intent.as_deref());
+            let intent = intents.iter().find(|it| Some(it.name) == name);
+            if let Some(intent) = intent {
+                focus.observe(intent, !grade.equivalent);
+            }
+        }
+        focus
+    }
+
     /// Takes note of a result.
     pub fn observe(&mut self, intent: &'static Intent, is_failure: bool) {
         self.curriculum.observe(intent.category, is_failure);

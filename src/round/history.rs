@@ -2,7 +2,7 @@
 //!
 //! **Invariant.** Events stand in the order in which they were recorded.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::base::id::{BlobHash, Id};
 use crate::database::schema::Schema;
@@ -15,6 +15,7 @@ use crate::event::grade::Grade;
 use crate::event::promotion::Promotion;
 use crate::event::run_started::RunStarted;
 use crate::event::snapshot::Snapshot;
+use crate::event::teacher_call::TeacherCall;
 use crate::event::training_started::TrainingStarted;
 use crate::event::training_step::TrainingStep;
 use crate::event::words::Purpose;
@@ -22,6 +23,8 @@ use crate::event::{Event, Kind};
 use crate::lake::{Lake, LakeError};
 
 use super::asked::schema_of;
+use super::calls::{CallIds, rank};
+use super::planted::SENTINELS;
 
 /// An event of a run: its iteration, its id, and what it says.
 pub type Entry<K> = (u32, Id<K>, K);
@@ -31,6 +34,8 @@ pub type Entry<K> = (u32, Id<K>, K);
 pub struct History {
     /// The databases.
     pub databases: HashMap<Id<Database>, Database>,
+    /// The calls of a chat teacher.
+    pub calls: Vec<Entry<TeacherCall>>,
     /// The questions.
     pub challenges: Vec<Entry<Challenge>>,
     /// The answers.
@@ -84,6 +89,7 @@ impl History {
         Ok(Self {
             databases,
             hosts,
+            calls: of(lake, |it: &TeacherCall| it.run_id == Some(run))?,
             challenges: of(lake, |it: &Challenge| it.run_id == Some(run))?,
             answers: of(lake, |it: &Answer| it.run_id == Some(run))?,
             grades: of(lake, |it: &Grade| it.run_id == Some(run))?,
@@ -145,6 +151,28 @@ impl History {
     pub fn evaluation_of(&self, checkpoint: Option<Id<Checkpoint>>) -> Option<&Entry<Evaluation>> {
         let mut all = self.evaluations.iter();
         all.find(|(_, _, it)| it.checkpoint_id == checkpoint && it.suite == "frozen")
+    }
+
+    /// The evaluation of an iteration's judge.
+    pub fn evaluation_of_judge(&self, iteration: u32) -> Option<&Evaluation> {
+        let mut all = self.evaluations.iter();
+        let found = all.find(|(at, _, it)| *at == iteration && it.suite == SENTINELS);
+        found.map(|(_, _, it)| it)
+    }
+
+    /// For each request to a chat teacher, the event by which its answer is known.
+    pub fn call_ids(&self) -> CallIds {
+        let mut best = BTreeMap::new();
+        for (_, id, call) in &self.calls {
+            let found = (rank(call), *id);
+            let kept = best.entry(call.request_hash).or_insert(found);
+            if found.0 >= kept.0 {
+                *kept = found;
+            }
+        }
+        best.into_iter()
+            .map(|(request, (_, id))| (request, id))
+            .collect()
     }
 
     /// The checkpoint that is in place after an iteration; none if it is the base.

@@ -129,6 +129,25 @@ fn deal_out(lessons: &mut [Lesson], random: &mut Random) {
     }
 }
 
+/// A lesson with a mistake itself, whose siblings nobody can make, beside what is known.
+pub fn alone(
+    schema: Arc<Schema>,
+    turn: Turn,
+    place: usize,
+    iteration: u32,
+    practised: Practised<'_>,
+) -> Lesson {
+    let path = [iteration.to_string(), place.to_string()];
+    let mut random = Random::new(practised.seed, &["alone", &path[0], &path[1]]);
+    let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
+    let known = (0..practised.policy.known_turns)
+        .filter_map(|_| practised.corpus.known_turn(&grammar, shape, &mut random));
+    let mut turns: Vec<(Turn, Option<usize>)> = known.map(|turn| (turn, None)).collect();
+    turns.push((turn, Some(place)));
+    random.shuffle(&mut turns);
+    Lesson { schema, turns }
+}
+
 /// The places of mistakes in the order in which their siblings are practised, each as
 /// often as wanted.
 fn wanted(mistakes: &[Mistake], iteration: u32, policy: Policy, random: &mut Random) -> Vec<usize> {
@@ -210,7 +229,8 @@ fn sibling_of(
     shape: [u8; 32],
     random: &mut Random,
 ) -> Option<Turn> {
-    let intent = intents().into_iter().find(|it| it.name == draft.intent)?;
+    let named = draft.intent.as_deref()?;
+    let intent = intents().into_iter().find(|it| it.name == named)?;
     let found = grammar.sibling(draft, &trained_phrasings(intent), random.seed())?;
     let is_kept = is_for_evaluation(family(&found.template, shape));
     (!is_kept).then(|| Turn::asked(&found))

@@ -3,9 +3,12 @@
 //! **Invariant.** The same base, adapter and question give the same answer on the same
 //! class of machine, whatever is asked beside it.
 
+use std::time::Duration;
+
 use candle_core::Device;
 
 use crate::base::id::ContentHash;
+use crate::base::world::Stopwatch;
 use crate::database::schema::Schema;
 use crate::nano::document::prompt as outlined;
 use crate::student::adapter::Adapter;
@@ -57,6 +60,8 @@ pub struct Said {
     pub output_tokens: usize,
     /// Why it ended: `stop`, `length`, or `too_long` for a question that it can't read.
     pub finish_reason: &'static str,
+    /// From when its question began to be read to its last token, others beside it.
+    pub duration: Duration,
 }
 
 impl Pupil {
@@ -147,6 +152,7 @@ impl Pupil {
                 sql: None,
                 output_tokens: 0,
                 finish_reason: "too_long",
+                duration: Duration::ZERO,
             });
             if ids.len() < model.max_positions() {
                 asked.push(ids);
@@ -160,17 +166,25 @@ impl Pupil {
             batch_rows: BATCH_ROWS,
             logprobs: false,
         };
-        let answers = generate(model, &asked, &settings, &mut |_, token| {
+        let (watch, mut last) = (Stopwatch::start(), Duration::ZERO);
+        let mut times: Vec<Option<(Duration, Duration)>> = vec![None; asked.len()];
+        let answers = generate(model, &asked, &settings, &mut |number, token| {
+            // Before an answer's first token comes nothing but the reading of its question.
+            let now = watch.elapsed();
+            let (begun, _) = times[number].unwrap_or((last, now));
+            times[number] = Some((begun, now));
+            last = now;
             if self.prompts.eos_ids().contains(&token) {
                 on_answer();
             }
         })?;
-        for (number, answer) in numbers.into_iter().zip(answers) {
+        for ((number, answer), times) in numbers.into_iter().zip(answers).zip(times) {
             let text = self.prompts.tokenizer().decode(&answer.tokens, true)?;
             let said = &mut said[number];
             said.sql = statement_in(&text);
             said.text = text;
             said.output_tokens = answer.tokens.len();
+            said.duration = times.map_or(Duration::ZERO, |(begun, ended)| ended - begun);
             said.finish_reason = match answer.ending {
                 Ending::Stop => "stop",
                 Ending::Length => "length",

@@ -8,6 +8,7 @@ use crate::lake::LakeError;
 use crate::query::QueryError;
 use crate::sandbox::SandboxError;
 use crate::student::error::StudentError;
+use crate::teacher::chat::{ChatError, OpenError, Stop};
 
 /// A phase of a round, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +19,8 @@ pub enum Phase {
     Challenges,
     /// The student answers.
     Answers,
+    /// The judge is tested by planted answers, if there is one.
+    Sentinels,
     /// The answers are executed and graded.
     Grades,
     /// What is trained on is selected.
@@ -37,6 +40,7 @@ impl Phase {
             Self::Begin => "begin",
             Self::Challenges => "challenges",
             Self::Answers => "answers",
+            Self::Sentinels => "sentinels",
             Self::Grades => "grades",
             Self::Selection => "selection",
             Self::Training => "training",
@@ -82,6 +86,15 @@ pub enum RoundError {
     /// It can't go on for a reason that the user can do something about.
     #[error("{0}")]
     Refused(String),
+    /// The chat teacher is not asked any more.
+    #[error("the teacher is not asked any more: {0}")]
+    Teacher(Stop),
+    /// The chat teacher can't be asked.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A question to the chat teacher could not be put.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
     /// The lake.
     #[error(transparent)]
     Lake(#[from] LakeError),

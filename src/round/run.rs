@@ -7,16 +7,21 @@
 //!   on to the same events as if nothing had happened.
 
 mod phases;
+mod tutored;
+
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::beginning::{Beginning, refuse_another};
+use super::calls::Calls;
 use super::history::History;
 use super::learn::Material;
 use super::measure::Suite;
 use super::report::{Phase, PhaseReport, RoundError, Show};
 use super::settings::SELECTION;
 use super::stages::{Incumbent, Stages, suite_items};
+use super::tutor::{Chat, Means, open, remembering};
 use super::write::{append, append_question, read_adapter};
 use crate::base::id::{ContentHash, Id};
 use crate::base::world::Stopwatch;
@@ -28,6 +33,8 @@ use crate::event::{Kind, Observed};
 use crate::lake::Writer;
 use crate::query::Query;
 use crate::student::adapter::Adapter;
+use crate::teacher::chat::ChatTeacher;
+use crate::teacher::chat::budget::{Spent, usd};
 
 /// A run that goes on.
 pub struct Run<'a> {
@@ -39,6 +46,17 @@ pub struct Run<'a> {
     suite_hash: ContentHash,
     history: History,
     adapter: Option<(Id<Checkpoint>, Adapter)>,
+    tutor: Option<Tutor>,
+}
+
+/// The chat teacher of a run that goes on.
+struct Tutor {
+    chat: Chat,
+    /// Answers what is new.
+    teacher: ChatTeacher,
+    calls: Arc<Calls>,
+    /// Says again what it said in phases that are recorded.
+    memory: ChatTeacher,
 }
 
 /// What an iteration came to.
@@ -69,6 +87,7 @@ impl<'a> Run<'a> {
             teacher,
             student,
             settings,
+            means,
             own,
             parent,
             sandbox,
@@ -125,10 +144,12 @@ impl<'a> Run<'a> {
             suite_hash,
             history: History::default(),
             adapter: None,
+            tutor: None,
         };
         let is_new = run.record_beginning()?;
         run.refresh()?;
         run.adapter = run.adapter_in_place(u32::MAX)?;
+        run.tutor = means.map(|it| run.engage(&it)).transpose()?.flatten();
         let name = &run.started.name;
         let line = match is_new {
             true => format!(
@@ -156,6 +177,27 @@ impl<'a> Run<'a> {
     /// What the lake holds of it.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// What was spent on a chat teacher, by this process and by the run as a whole; nothing
+    /// if there is none.
+    pub fn spent(&self) -> Option<(Spent, Spent)> {
+        self.tutor.as_ref().map(|it| it.teacher.spent())
+    }
+
+    /// Opens the chat teacher, if the run has one.
+    fn engage(&self, means: &Means) -> Result<Option<Tutor>, RoundError> {
+        let Some(chat) = &self.stages.settings.teacher else {
+            return Ok(None);
+        };
+        let run_id = self.stages.run_id;
+        let calls = Arc::new(Calls::open(self.writer, Some(run_id), chat.prices)?);
+        Ok(Some(Tutor {
+            chat: chat.clone(),
+            teacher: open(chat, means, Arc::clone(&calls) as _)?,
+            calls,
+            memory: remembering(chat, self.writer.lake(), run_id)?,
+        }))
     }
 
     /// The checkpoint in place, with its adapter.
@@ -201,7 +243,11 @@ impl<'a> Run<'a> {
         self.adapter = self.adapter_in_place(number - 1)?;
         let asked = self.propose(number, show)?;
         let answers = self.answer(number, &asked, show)?;
-        self.grade(number, &asked, &answers, show)?;
+        let is_trusted = self.test_judge(number, &asked, show)?;
+        self.grade(number, &asked, &answers, is_trusted, show)?;
+        if !is_trusted {
+            return self.without_training();
+        }
         let (snapshot_id, rows) = self.select(number, self.stages.run_id, show)?;
         let trained = self.train_on(number, Some(snapshot_id), None, show, |run| {
             let lake = run.writer.lake();
@@ -250,9 +296,10 @@ impl<'a> Run<'a> {
         self.evaluate(number, Some((checkpoint_id, &adapter)), show)
     }
 
-    /// Nothing was wrong, so there is nothing to train on.
+    /// There is nothing to train on, or nothing that may be trained on.
     fn without_training(&self) -> Result<Outcome, RoundError> {
-        let newest = self.history.evaluations.last();
+        let mut evaluations = self.history.evaluations.iter().rev();
+        let newest = evaluations.find(|(_, _, it)| it.suite == "frozen");
         let Some((_, _, evaluation)) = newest else {
             return Err(RoundError::Refused("nothing was measured yet".to_owned()));
         };
@@ -316,6 +363,21 @@ impl<'a> Run<'a> {
     fn note(&self, number: u32, phase: Phase) -> String {
         let name = &self.started.name;
         format!("run {name}, iteration {number}: {}", phase.name())
+    }
+
+    /// What the teacher cost so far, for the end of a line and for scripts.
+    fn cost(&self) -> (String, Option<f64>) {
+        let Some((_, all)) = self.spent() else {
+            return (String::new(), None);
+        };
+        let known = usd(all.known_microusd);
+        let line = match (all.calls_of_unknown_cost, all.possible_microusd) {
+            (0, 0) => format!("; ${known} so far"),
+            (0, some) => format!("; ${known} so far, and ${} perhaps", usd(some)),
+            (unknown, _) => format!("; ${known} so far, and {unknown} calls of unknown cost"),
+        };
+        let is_known = all.calls_of_unknown_cost == 0;
+        (line, is_known.then_some(all.known_microusd as f64 / 1e6))
     }
 
     fn refresh(&mut self) -> Result<(), RoundError> {

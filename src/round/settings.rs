@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::practice::Policy;
+use super::tutor::Chat;
 use crate::event::run_started::Setting;
 use crate::event::words::Start;
 use crate::train::recipe::Recipe;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub average: f64,
     /// How it is trained.
     pub recipe: Recipe,
+    /// The chat teacher, if one asks.
+    pub teacher: Option<Chat>,
 }
 
 impl Settings {
@@ -74,6 +77,7 @@ impl Settings {
                 max_tokens: 1024,
                 ..Recipe::default()
             },
+            teacher: None,
         }
     }
 
@@ -180,7 +184,7 @@ impl Settings {
         if self.practice.new_percent > 100 {
             return Err("practice.new_percent must be 0 to 100".to_owned());
         }
-        Ok(())
+        self.teacher.as_ref().map_or(Ok(()), Chat::check)
     }
 
     /// What differs between these settings and others: name, here, there.

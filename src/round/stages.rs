@@ -9,16 +9,21 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 
 use super::asked::{Asked, Occasion, OwnFile, draft_of};
+use super::calls::CallIds;
 use super::focus::Focus;
 use super::history::{Entry, History};
 use super::learn::{Learned, Material, Place, learn};
-use super::mark::{answers, grades};
+use super::mark::{Answered, answers, grades, verdicts};
 use super::measure::{Measured, Suite, SuiteItem, evaluation, suite_hash};
-use super::practice::{Lesson, Mistake, Practised, practice};
+use super::opinions::{Opinion, Opinions, Viewpoint, opinions};
+use super::planted::{Ground, Planted, PlantedEvents, events, plant};
+use super::practice::{Mistake, Practised, alone, practice};
+use super::proposals::{Commission, Posed, pose};
 use super::pupil::Pupil;
 use super::report::{RoundError, Show};
 use super::settings::Settings;
 use super::suite::build;
+use super::tutor::Chat;
 use crate::base::id::{ContentHash, Id};
 use crate::base::seed::Random;
 use crate::database::schema::Schema;
@@ -31,6 +36,7 @@ use crate::event::grade::Grade;
 use crate::event::run_started::RunStarted;
 use crate::event::snapshot::Snapshot;
 use crate::event::words::{Purpose, Start};
+use crate::grading::Verdict;
 use crate::grading::admission::Split;
 use crate::lake::Lake;
 use crate::nano::corpus::Corpus;
@@ -40,11 +46,14 @@ use crate::query::materialise::TrainingSet;
 use crate::query::session::Binding;
 use crate::sandbox::Sandbox;
 use crate::student::adapter::Adapter;
-use crate::teacher::offline::intents;
-use crate::teacher::proposer::{Proposer, Source};
+use crate::teacher::chat::ChatTeacher;
+use crate::teacher::proposer::{Proposal, Proposer, Source};
 
 /// Where what is rehearsed comes from: not the corpus that the base was made of.
 const REHEARSAL_SEED: u64 = 77;
+
+/// Who asks the questions of suites, whoever asks those of a loop.
+const GRAMMAR: &str = "offline";
 
 /// What every stage of a run stands on.
 pub struct Stages<'a> {
@@ -104,23 +113,62 @@ impl Stages<'_> {
             run_id: self.run_id,
             iteration,
             purpose,
-            teacher: &self.teacher,
+            teacher: match purpose {
+                Purpose::Eval => GRAMMAR,
+                _ => &self.teacher,
+            },
             own: self.own.as_ref(),
         }
     }
 
-    /// The questions of an iteration: none that was asked before, mostly about what was
-    /// answered wrong.
+    /// What is to be asked in an iteration: nothing that was asked before, mostly about what
+    /// was answered wrong. `teacher` is the chat teacher, if the run has one.
     ///
     /// # Errors
-    /// The sandbox can't run.
+    /// The teacher stopped, or the sandbox can't run.
     pub fn propose(
         &self,
         iteration: u32,
         before: &History,
+        teacher: Option<&ChatTeacher>,
         show: &mut dyn Show,
-    ) -> Result<Vec<Asked>, RoundError> {
-        let focus = focus(before, iteration);
+    ) -> Result<Posed, RoundError> {
+        let Some((teacher, chat)) = teacher.zip(self.settings.teacher.as_ref()) else {
+            let proposals = self.by_grammar(iteration, before, show)?.into_iter();
+            return Ok(Posed {
+                proposals: proposals.map(|it| (it, None)).collect(),
+                ..Posed::default()
+            });
+        };
+        let commission = Commission {
+            sandbox: self.sandbox,
+            chat,
+            seed: self.seed,
+            iteration,
+            wanted: self.settings.challenges,
+            own: self.own.as_ref(),
+            before,
+        };
+        pose(teacher, commission, show)
+    }
+
+    /// What is to be asked, as questions of this run; `calls` are the events of the calls that
+    /// they came from.
+    pub fn asked(&self, posed: Posed, iteration: u32, calls: &CallIds) -> Vec<Asked> {
+        let proposals = posed.proposals.into_iter().map(|(proposal, request)| {
+            let call = request.and_then(|it| calls.get(&it).copied());
+            (proposal, call)
+        });
+        Asked::called(proposals, self.occasion(iteration, Purpose::Train), 0)
+    }
+
+    fn by_grammar(
+        &self,
+        iteration: u32,
+        before: &History,
+        show: &mut dyn Show,
+    ) -> Result<Vec<Proposal>, RoundError> {
+        let focus = Focus::before(before, iteration);
         let mut sources = vec![Source::Generated];
         if let Some(own) = &self.own {
             sources.insert(0, Source::Own(Arc::clone(&own.schema)));
@@ -142,11 +190,46 @@ impl Stages<'_> {
             let wish = |random: &mut Random| focus.wish(random);
             proposals.extend(proposer.propose(missing, &wish, |_| show.advance(""))?);
         }
-        Ok(Asked::all(
-            proposals,
-            self.occasion(iteration, Purpose::Train),
-            0,
-        ))
+        Ok(proposals)
+    }
+
+    fn ground(&self, chat: &Chat, iteration: u32) -> Ground<'_> {
+        Ground {
+            sandbox: self.sandbox,
+            run_id: self.run_id,
+            base_hash: self.pupil.base().id(),
+            seed: self.seed,
+            iteration,
+            count: chat.sentinels,
+            shows_values: chat.may_show_values(self.own.as_ref()),
+        }
+    }
+
+    /// Answers that are planted to test the chat teacher as a judge, with what it says.
+    ///
+    /// # Errors
+    /// The teacher stopped, or the sandbox can't run.
+    pub fn plant(
+        &self,
+        teacher: (&ChatTeacher, &Chat),
+        asked: &[Asked],
+        iteration: u32,
+        show: &mut dyn Show,
+    ) -> Result<Vec<Planted>, RoundError> {
+        let (teacher, chat) = teacher;
+        plant(teacher, self.ground(chat, iteration), asked, show)
+    }
+
+    /// Planted answers as events.
+    pub fn planted(
+        &self,
+        chat: &Chat,
+        asked: &[Asked],
+        planted: &[Planted],
+        iteration: u32,
+        calls: &CallIds,
+    ) -> PlantedEvents {
+        events(self.ground(chat, iteration), asked, planted, calls)
     }
 
     /// What a checkpoint answers.
@@ -159,7 +242,7 @@ impl Stages<'_> {
         incumbent: Incumbent<'_>,
         purpose: Purpose,
         show: &mut dyn Show,
-    ) -> Result<Vec<Answer>, RoundError> {
+    ) -> Result<Answered, RoundError> {
         let model = self.pupil.model(incumbent.map(|(_, adapter)| adapter))?;
         let questions: Vec<(&Schema, &str)> = asked
             .iter()
@@ -170,7 +253,54 @@ impl Stages<'_> {
         Ok(answers(asked, &said, checkpoint, self.run_id, purpose))
     }
 
-    /// The grades of answers.
+    /// The verdicts on answers: what their execution shows.
+    ///
+    /// # Errors
+    /// The sandbox can't run.
+    pub fn examine(
+        &self,
+        asked: &[Asked],
+        answers: &[Answer],
+        show: &mut dyn Show,
+    ) -> Result<Vec<Verdict>, RoundError> {
+        let verdicts = verdicts(self.sandbox, asked, answers)?;
+        verdicts.iter().for_each(|_| show.advance(""));
+        Ok(verdicts)
+    }
+
+    /// What the chat teacher says of answers that were executed.
+    ///
+    /// # Errors
+    /// The teacher stopped, or the sandbox can't run.
+    pub fn consult(
+        &self,
+        teacher: (&ChatTeacher, &Chat),
+        asked: &[Asked],
+        answers: (&[Answer], &[Verdict]),
+        show: &mut dyn Show,
+    ) -> Result<Opinions, RoundError> {
+        let (teacher, chat) = teacher;
+        let viewpoint = Viewpoint {
+            sandbox: self.sandbox,
+            threshold: self.settings.threshold,
+            shows_values: chat.may_show_values(self.own.as_ref()),
+        };
+        opinions(teacher, viewpoint, asked, answers, show)
+    }
+
+    /// The grades of answers by verdicts and opinions.
+    pub fn mark(
+        &self,
+        asked: &[Asked],
+        answers: &[Answer],
+        iteration: u32,
+        verdicts: Vec<Verdict>,
+        opinions: (&[Opinion], &CallIds),
+    ) -> Vec<Grade> {
+        grades(asked, answers, iteration, verdicts, opinions)
+    }
+
+    /// The grades of answers by their execution alone.
     ///
     /// # Errors
     /// The sandbox can't run.
@@ -181,9 +311,9 @@ impl Stages<'_> {
         iteration: u32,
         show: &mut dyn Show,
     ) -> Result<Vec<Grade>, RoundError> {
-        Ok(grades(self.sandbox, asked, answers, iteration, || {
-            show.advance("");
-        })?)
+        let verdicts = self.examine(asked, answers, show)?;
+        let nobody = (&[][..], &CallIds::new());
+        Ok(self.mark(asked, answers, iteration, verdicts, nobody))
     }
 
     /// The training set of an iteration of a run: of this one, or of the one that it forks.
@@ -227,7 +357,7 @@ impl Stages<'_> {
             history.challenges.iter().map(|it| (it.1, it)).collect();
         let (mut mistakes, mut grades, mut lessons) = (Vec::new(), Vec::new(), Vec::new());
         let mut plain = Vec::new();
-        let focus = focus(history, iteration + 1);
+        let focus = Focus::before(history, iteration + 1);
         for (grade, challenge_id, correction) in selected {
             let Some((at, _, challenge)) = by_id.get(&challenge_id) else {
                 let what =
@@ -238,7 +368,7 @@ impl Stages<'_> {
             let Some(schema) = schema else { continue };
             match draft_of(challenge, &schema) {
                 Some(draft) => {
-                    let need = focus.need(&draft.intent);
+                    let need = draft.intent.as_deref().map_or(1.0, |it| focus.need(it));
                     mistakes.push(Mistake {
                         iteration: *at,
                         draft,
@@ -265,10 +395,8 @@ impl Stages<'_> {
                 question,
                 sql,
             };
-            lessons.push(Lesson {
-                schema: Arc::new(schema),
-                turns: vec![(turn, Some(grades.len() - 1))],
-            });
+            let place = grades.len() - 1;
+            lessons.push(alone(Arc::new(schema), turn, place, iteration, practised));
         }
         Material::of(
             &lessons,
@@ -328,30 +456,6 @@ impl Stages<'_> {
         };
         evaluation(suite, suite_hash, &grades, measured)
     }
-}
-
-/// What was answered wrong before an iteration.
-fn focus(before: &History, iteration: u32) -> Focus {
-    let intents = intents();
-    let asked: HashMap<Id<Challenge>, &Challenge> = before
-        .challenges
-        .iter()
-        .map(|(_, id, it)| (*id, it))
-        .collect();
-    let mut focus = Focus::default();
-    for (at, _, grade) in &before.grades {
-        if *at >= iteration || grade.purpose != Purpose::Train {
-            continue;
-        }
-        let name = asked
-            .get(&grade.challenge_id)
-            .and_then(|it| it.intent.as_deref());
-        let intent = intents.iter().find(|it| Some(it.name) == name);
-        if let Some(intent) = intent {
-            focus.observe(intent, !grade.equivalent);
-        }
-    }
-    focus
 }
 
 /// A row of a training set: the grade, the question, and what is right.

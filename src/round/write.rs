@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::asked::Asked;
+use super::mark::Answered;
 use super::measure::Suite;
 use super::pupil::Pupil;
 use super::report::RoundError;
 use crate::base::id::Id;
-use crate::event::answer::Answer;
 use crate::event::checkpoint::Checkpoint;
 use crate::event::evaluation::Evaluation;
 use crate::event::grade::Grade;
@@ -50,6 +50,27 @@ pub fn append_question(
     Ok(())
 }
 
+/// Adds answers, each with how long it took.
+///
+/// # Errors
+/// What the lake says.
+pub fn append_answers(
+    draft: &mut Draft<'_>,
+    iteration: u32,
+    answered: &Answered,
+    observed: &Observed,
+) -> Result<(), LakeError> {
+    for (answer, duration) in answered.answers.iter().zip(&answered.durations) {
+        let observed = Observed {
+            duration_us: i64::try_from(duration.as_micros()).ok(),
+            ..observed.clone()
+        };
+        // On a sealed suite a checkpoint gives the same answers every time.
+        recorded_once(append(draft, iteration, answer, &observed))?;
+    }
+    Ok(())
+}
+
 /// Records what was answered on a suite that is opened by hand, with its questions if they
 /// are not there yet.
 ///
@@ -59,7 +80,7 @@ pub fn record_evaluation(
     writer: &mut Writer,
     note: String,
     suite: &Suite,
-    (answers, grades, evaluation): (&[Answer], &[Grade], &Evaluation),
+    (answered, grades, evaluation): (&Answered, &[Grade], &Evaluation),
     iteration: u32,
 ) -> Result<(), RoundError> {
     let observed = Observed::now(writer.world());
@@ -67,9 +88,7 @@ pub fn record_evaluation(
     for asked in &suite.asked {
         recorded_once(append_question(&mut draft, asked, 0, &observed))?;
     }
-    for answer in answers {
-        recorded_once(append(&mut draft, iteration, answer, &observed))?;
-    }
+    append_answers(&mut draft, iteration, answered, &observed)?;
     for grade in grades {
         recorded_once(append(&mut draft, iteration, grade, &observed))?;
     }

@@ -101,10 +101,11 @@ pub struct Draft {
     pub category: Category,
     /// How much it asks for.
     pub difficulty: Difficulty,
-    /// The intent behind it, such as `revenue_by_period`.
-    pub intent: String,
-    /// Which construction of the question was used, such as `revenue_by_period/3`.
-    pub phrasing: String,
+    /// The intent behind it, such as `revenue_by_period`; none if a chat teacher made it.
+    pub intent: Option<String>,
+    /// Which construction of the question was used, such as `revenue_by_period/3`; none if a
+    /// chat teacher made it.
+    pub phrasing: Option<String>,
     /// The question.
     pub question: String,
     /// The SQL that answers it.

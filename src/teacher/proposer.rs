@@ -57,6 +57,70 @@ pub struct Counts {
     pub refused: BTreeMap<&'static str, usize>,
 }
 
+/// A draft with its database.
+#[derive(Clone, Debug)]
+pub struct Drafted {
+    /// The number of the draft.
+    pub number: u64,
+    /// The database that it is about.
+    pub schema: Arc<Schema>,
+    /// The seed of that database's names; none for the user's own.
+    pub schema_seed: Option<u64>,
+    /// The question and its answer.
+    pub draft: Draft,
+}
+
+/// Proves drafts, whoever made them, side by side, and admits them in their order: gives for
+/// each the challenge, or why it is none.
+///
+/// # Errors
+/// The sandbox can't run.
+pub fn admit_all(
+    sandbox: &Sandbox,
+    split: Split,
+    past: &mut Past,
+    drafts: Vec<Drafted>,
+) -> Result<Vec<Result<Proposal, Refusal>>, SandboxError> {
+    let proven = sandbox.each(&drafts, |drafted| prove_draft(sandbox, split, drafted))?;
+    let each = drafts.into_iter().zip(proven);
+    Ok(each
+        .map(|(drafted, proven)| admit_one(past, drafted, proven))
+        .collect())
+}
+
+fn prove_draft(
+    sandbox: &Sandbox,
+    split: Split,
+    drafted: &Drafted,
+) -> Result<Result<Admitted, Refusal>, SandboxError> {
+    let draft = &drafted.draft;
+    let candidate = Candidate {
+        schema: &drafted.schema,
+        split,
+        reference_sql: &draft.reference_sql,
+        ordered: draft.ordered,
+        requirements: &draft.requirements,
+        template: &draft.template,
+        seed: draft.seed,
+    };
+    prove(sandbox, &candidate)
+}
+
+fn admit_one(
+    past: &mut Past,
+    drafted: Drafted,
+    proven: Result<Admitted, Refusal>,
+) -> Result<Proposal, Refusal> {
+    let admitted = past.admit(&drafted.draft.question, proven?)?;
+    Ok(Proposal {
+        number: drafted.number,
+        schema: drafted.schema,
+        schema_seed: drafted.schema_seed,
+        draft: drafted.draft,
+        admitted,
+    })
+}
+
 /// Makes drafts and has them proven.
 pub struct Proposer<'a> {
     sandbox: &'a Sandbox,
@@ -66,14 +130,6 @@ pub struct Proposer<'a> {
     next: u64,
     past: Past,
     counts: Counts,
-}
-
-/// A draft with its database.
-struct Drafted {
-    number: u64,
-    schema: Arc<Schema>,
-    schema_seed: Option<u64>,
-    draft: Draft,
 }
 
 /// A draft, and the proof of it or why there is none.
@@ -137,17 +193,10 @@ impl<'a> Proposer<'a> {
             *self.counts.refused.entry("no_fit").or_default() += 1;
             return None;
         };
-        let question = &drafted.draft.question;
-        match proven.and_then(|proven| self.past.admit(question, proven)) {
-            Ok(admitted) => {
+        match admit_one(&mut self.past, drafted, proven) {
+            Ok(proposal) => {
                 self.counts.admitted += 1;
-                Some(Proposal {
-                    number: drafted.number,
-                    schema: drafted.schema,
-                    schema_seed: drafted.schema_seed,
-                    draft: drafted.draft,
-                    admitted,
-                })
+                Some(proposal)
             }
             Err(refusal) => {
                 *self
@@ -178,17 +227,7 @@ impl<'a> Proposer<'a> {
         let Some(drafted) = self.draft(number, wish) else {
             return Ok(None);
         };
-        let draft = &drafted.draft;
-        let candidate = Candidate {
-            schema: &drafted.schema,
-            split: self.split,
-            reference_sql: &draft.reference_sql,
-            ordered: draft.ordered,
-            requirements: &draft.requirements,
-            template: &draft.template,
-            seed: draft.seed,
-        };
-        let proven = prove(self.sandbox, &candidate)?;
+        let proven = prove_draft(self.sandbox, self.split, &drafted)?;
         Ok(Some((drafted, proven)))
     }
 

@@ -144,7 +144,7 @@ fn older_versions_can_be_asked() {
         )
     };
     assert!(count("0").stdout.ends_with("\n0\n"));
-    assert!(count("1").stdout.ends_with("\n5\n"));
+    assert!(count("1").stdout.ends_with("\n6\n"));
     let beyond = count("2");
     assert_eq!(beyond.code, 2);
     assert!(

@@ -10,6 +10,12 @@
 
 mod ask;
 mod challenges;
+mod chat;
+mod chat_crash;
+mod chat_ground;
+mod chat_money;
+mod chat_server;
+mod chat_truth;
 mod commands;
 mod crash;
 mod damage;
@@ -24,7 +30,7 @@ mod lakes;
 mod learning;
 mod limits;
 mod loops;
-//mod nano;
+mod nano;
 mod power;
 mod queries;
 mod races;
@@ -38,5 +44,6 @@ mod teach;
 mod tidy;
 mod training;
 mod training_folder;
+mod tutored;
 mod verdicts;
 mod why;

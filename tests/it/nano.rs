@@ -148,15 +148,25 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
         let siblings = turns.filter(|(_, place)| place.is_some());
         siblings.map(|(turn, _)| turn).collect()
     };
-    let (told, dealt) = (siblings(&practice(&mistakes, 2, practised)), siblings(&shuffled));
+    let (told, dealt) = (
+        siblings(&practice(&mistakes, 2, practised)),
+        siblings(&shuffled),
+    );
     let sorted = |turns: &[Turn], part: fn(&Turn) -> &String| {
         let mut texts: Vec<String> = turns.iter().map(|it| part(it).clone()).collect();
         texts.sort();
         texts
     };
     assert_eq!(sorted(&told, |it| &it.sql), sorted(&dealt, |it| &it.sql));
-    assert_eq!(sorted(&told, |it| &it.question), sorted(&dealt, |it| &it.question));
-    let same = told.iter().zip(&dealt).filter(|(a, b)| a.sql == b.sql).count();
+    assert_eq!(
+        sorted(&told, |it| &it.question),
+        sorted(&dealt, |it| &it.question)
+    );
+    let same = told
+        .iter()
+        .zip(&dealt)
+        .filter(|(a, b)| a.sql == b.sql)
+        .count();
     assert!(same < told.len() / 4, "{same} of {}", told.len());
 }
 
@@ -176,11 +186,25 @@ fn a_suite_is_the_same_on_any_number_of_workers_and_of_kept_families() {
     for item in &items {
         assert!(is_for_evaluation(item.proposal.admitted.family));
         let draft = &item.proposal.draft;
-        assert_eq!(item.part == Part::Withheld, is_withheld(&draft.intent));
+        assert_eq!(
+            item.part == Part::Withheld,
+            is_withheld(draft.intent.as_deref().unwrap())
+        );
         let all = intents();
-        let intent = all.iter().find(|it| it.name == draft.intent).unwrap();
+        let intent = all
+            .iter()
+            .find(|it| draft.intent.as_deref() == Some(it.name))
+            .unwrap();
         let held_out = held_out_phrasings(intent);
-        let phrasing: usize = draft.phrasing.rsplit('/').next().unwrap().parse().unwrap();
+        let phrasing: usize = draft
+            .phrasing
+            .as_deref()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         assert_eq!(item.is_held_out, held_out.contains(&phrasing));
     }
 }

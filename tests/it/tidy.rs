@@ -35,7 +35,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "replay",
-        &["base", "event", "lake", "query", "student", "round"],
+        &[
+            "base", "event", "lake", "query", "teacher", "student", "round",
+        ],
     ),
     (
         "cli",
@@ -59,13 +61,14 @@ const CRATES: &[(&str, &[&str])] = &[
     ("gemm", &["ops"]),
     ("hf_hub", &["student"]),
     ("indicatif", &["cli"]),
-    ("minijinja", &["student"]),
+    ("minijinja", &["teacher", "student"]),
     ("parquet", &["lake", "cli"]),
+    ("reqwest", &["teacher"]),
     ("rusqlite", &["sandbox", "database", "teacher"]),
     ("rustyline", &["cli"]),
     ("sqlparser", &["grading"]),
     ("tokenizers", &["student", "nano"]),
-    ("tokio", &["query", "cli"]),
+    ("tokio", &["query", "teacher", "cli"]),
 ];
 
 /// Layers whose files may import each other in a circle: kinds of events refer to each

@@ -7,11 +7,13 @@ use super::super::asked::Asked;
 use super::super::history::at;
 use super::super::learn::{Learned, Material};
 use super::super::measure::evaluation_line;
+use super::super::opinions::Opinions;
 use super::super::promote::decision;
 use super::super::report::{Phase, RoundError, Show};
 use super::super::stages::Incumbent;
-use super::super::write::{append, append_question};
+use super::super::write::{append, append_answers, append_question};
 use super::Run;
+use super::tutored::{is_disputed, record_calls};
 use crate::base::id::{ContentHash, Id};
 use crate::base::world::Stopwatch;
 use crate::event::Observed;
@@ -38,15 +40,17 @@ impl Run<'_> {
             Phase::Challenges,
             self.stages.settings.challenges,
         )?;
-        let asked = self.stages.propose(number, &self.history, show)?;
-        if asked.is_empty() {
-            let what = "no question could be made that was not asked before; begin another run \
-                        with another --seed";
-            return Err(RoundError::Refused(what.to_owned()));
+        let is_new = self.history.asked(number, Purpose::Train).is_empty();
+        let teacher = self.teacher(is_new)?;
+        let mut posed = self.stages.propose(number, &self.history, teacher, show)?;
+        let (drafts, losses) = (posed.drafts, posed.losses());
+        if posed.proposals.is_empty() {
+            return Err(self.unasked(number, posed, &losses)?);
         }
-        let recorded = self.history.asked(number, Purpose::Train);
-        let is_new = recorded.is_empty();
-        if !is_new {
+        let remarks = std::mem::take(&mut posed.remarks);
+        let asked = if !is_new {
+            let asked = self.stages.asked(posed, number, &self.history.call_ids());
+            let recorded = self.history.asked(number, Purpose::Train);
             let same = recorded.len() == asked.len();
             let same = same
                 && recorded
@@ -62,20 +66,32 @@ impl Run<'_> {
                 );
                 return Err(RoundError::Refused(what));
             }
+            asked
         } else {
             let observed = Observed::now(self.writer.world());
             let note = self.note(number, Phase::Challenges);
             let mut draft = self.writer.begin(note);
+            let calls = record_calls(self.tutor.as_ref(), &mut draft, number, remarks)?;
+            let asked = self.stages.asked(posed, number, &calls);
             for asked in &asked {
                 append_question(&mut draft, asked, number, &observed)?;
             }
             draft.commit()?;
-        }
-        self.end(show, number, Phase::Challenges, is_new, watch, |_| {
+            asked
+        };
+        self.end(show, number, Phase::Challenges, is_new, watch, |run| {
             let databases: std::collections::BTreeSet<&str> =
                 asked.iter().map(|it| it.database.domain.as_str()).collect();
-            let line = format!("{} questions from {} domains", asked.len(), databases.len());
-            (line, json!({ "challenges": asked.len() }))
+            let mut line = format!("{} questions from {} domains", asked.len(), databases.len());
+            if !losses.is_empty() {
+                line += &format!(" of {drafts} drafts; refused: {losses}");
+            }
+            let (cost, cost_usd) = run.cost();
+            let figures = json!({
+                "challenges": asked.len(), "drafts": drafts, "refused": losses,
+                "cost_usd": cost_usd,
+            });
+            (line + &cost, figures)
         })?;
         Ok(asked)
     }
@@ -93,9 +109,13 @@ impl Run<'_> {
             false => recorded,
             true => {
                 let incumbent = self.adapter.as_ref().map(|(id, adapter)| (*id, adapter));
-                let answers = self.stages.answer(asked, incumbent, Purpose::Train, show)?;
-                self.commit(number, Phase::Answers, &answers)?;
-                answers
+                let answered = self.stages.answer(asked, incumbent, Purpose::Train, show)?;
+                let observed = Observed::now(self.writer.world());
+                let note = self.note(number, Phase::Answers);
+                let mut draft = self.writer.begin(note);
+                append_answers(&mut draft, number, &answered, &observed)?;
+                draft.commit()?;
+                answered.answers
             }
         };
         self.end(show, number, Phase::Answers, is_new, watch, |_| {
@@ -111,6 +131,7 @@ impl Run<'_> {
         number: u32,
         asked: &[Asked],
         answers: &[Answer],
+        is_judged: bool,
         show: &mut dyn Show,
     ) -> Result<Vec<Grade>, RoundError> {
         let watch = begin(show, number, Phase::Grades, answers.len())?;
@@ -119,21 +140,50 @@ impl Run<'_> {
         let grades = match is_new {
             false => recorded,
             true => {
-                let grades = self.stages.grade(asked, answers, number, show)?;
-                self.commit(number, Phase::Grades, &grades)?;
+                let verdicts = self.stages.examine(asked, answers, show)?;
+                // A judge that is not to be trusted is not heard.
+                let tutor = self.tutor.as_ref().filter(|_| is_judged);
+                let opinions = match tutor {
+                    None => Opinions::default(),
+                    Some(tutor) => {
+                        show.begin(number, Phase::Grades, answers.len());
+                        let teacher = (&tutor.teacher, &tutor.chat);
+                        let all = (answers, verdicts.as_slice());
+                        self.stages.consult(teacher, asked, all, show)?
+                    }
+                };
+                let observed = Observed::now(self.writer.world());
+                let note = self.note(number, Phase::Grades);
+                let mut draft = self.writer.begin(note);
+                let calls = record_calls(tutor, &mut draft, number, opinions.remarks)?;
+                let heard = (opinions.all.as_slice(), &calls);
+                let grades = self.stages.mark(asked, answers, number, verdicts, heard);
+                for grade in &grades {
+                    append(&mut draft, number, grade, &observed)?;
+                }
+                draft.commit()?;
                 grades
             }
         };
-        self.end(show, number, Phase::Grades, is_new, watch, |_| {
+        self.end(show, number, Phase::Grades, is_new, watch, |run| {
             let right = grades.iter().filter(|it| it.equivalent).count();
             let runs = grades.iter().filter(|it| it.executed).count();
             let score =
                 grades.iter().map(|it| it.score).sum::<i64>() as f64 / grades.len().max(1) as f64;
-            let line = format!(
+            let mut line = format!(
                 "{right} of {} right, {runs} run, score {score:.1}",
                 grades.len()
             );
-            (line, json!({ "right": right, "run": runs, "score": score }))
+            let disagreements = grades.iter().filter(|it| is_disputed(it)).count();
+            if disagreements > 0 {
+                line += &format!(", the judge disagrees with {disagreements}");
+            }
+            let (cost, cost_usd) = run.cost();
+            let figures = json!({
+                "right": right, "run": runs, "score": score, "cost_usd": cost_usd,
+                "disagreements": disagreements,
+            });
+            (line + &cost, figures)
         })?;
         Ok(grades)
     }
@@ -274,11 +324,11 @@ impl Run<'_> {
             None => {
                 let asked = &self.suite.asked;
                 let stages = &self.stages;
-                let answers = stages.answer(asked, candidate, Purpose::Eval, show)?;
+                let answered = stages.answer(asked, candidate, Purpose::Eval, show)?;
                 if show.is_stopped() {
                     return Err(RoundError::Stopped);
                 }
-                let grades = stages.grade(asked, &answers, number, show)?;
+                let grades = stages.grade(asked, &answered.answers, number, show)?;
                 let evaluation = stages.evaluate(
                     &self.suite,
                     self.suite_hash,
@@ -290,9 +340,7 @@ impl Run<'_> {
                 let observed = Observed::now(self.writer.world());
                 let note = self.note(number, Phase::Evaluation);
                 let mut draft = self.writer.begin(note);
-                for answer in &answers {
-                    append(&mut draft, number, answer, &observed)?;
-                }
+                append_answers(&mut draft, number, &answered, &observed)?;
                 for grade in &grades {
                     append(&mut draft, number, grade, &observed)?;
                 }
@@ -359,7 +407,7 @@ impl Run<'_> {
     }
 }
 
-fn begin(
+pub(super) fn begin(
     show: &mut dyn Show,
     iteration: u32,
     phase: Phase,

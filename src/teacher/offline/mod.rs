@@ -136,7 +136,9 @@ impl Grammar {
     pub fn sibling(&self, of: &Draft, phrasings: &[usize], seed: u64) -> Option<Draft> {
         let schema = &self.0;
         let all = intents();
-        let intent = all.iter().find(|intent| intent.name == of.intent)?;
+        let intent = all
+            .iter()
+            .find(|intent| of.intent.as_deref() == Some(intent.name))?;
         let wanted: BTreeSet<&str> = of.template.split('|').collect();
         let phrasing = phrasing(intent, phrasings, seed)?;
         let mut best: Option<(usize, Draft)> = None;
@@ -204,7 +206,7 @@ pub fn sibling(
         let wish = Wish {
             category: of.category,
             difficulty: of.difficulty,
-            intent: Some(of.intent.clone()),
+            intent: of.intent.clone(),
             phrasings: phrasings.to_vec(),
         };
         no_fit(schema, &wish)
@@ -276,8 +278,8 @@ fn attempted(
     (question.len() <= MAX_QUESTION_BYTES).then(|| Draft {
         category: intent.category,
         difficulty,
-        intent: intent.name.to_owned(),
-        phrasing: format!("{}/{phrasing}", intent.name),
+        intent: Some(intent.name.to_owned()),
+        phrasing: Some(format!("{}/{phrasing}", intent.name)),
         question,
         ordered: !query.order.is_empty(),
         requirements: ask.requirements.iter().copied().collect(),
