@@ -31,6 +31,8 @@ use crate::teacher::proposer::{Drafted, Proposal, admit_all};
 
 /// How often what is missing is asked for.
 const ROUNDS: usize = 4;
+/// Asks of an iteration at most, as far as their numbers go.
+const ASKS: u32 = 100_000;
 /// Weaknesses that a teacher is told.
 const WEAKNESSES: usize = 4;
 /// Refusals whose detail a call's event holds.
@@ -88,7 +90,8 @@ impl Posed {
 
 /// An ask, and the database that it is about.
 struct Plan {
-    number: u64,
+    /// Its place among the asks of the iteration.
+    number: u32,
     schema: Arc<Schema>,
     schema_seed: Option<u64>,
     category: Category,
@@ -148,7 +151,7 @@ pub fn pose(
                 count: plan.count,
                 weaknesses: known.weaknesses(plan.category),
                 earlier: earlier.clone(),
-                ordinal: commission.iteration * 1_000 + plan.number as u32,
+                ordinal: commission.iteration.saturating_mul(ASKS) + plan.number,
             })
             .collect();
         let said = teacher.propose(&asks, after_each(teacher, show));
@@ -181,7 +184,7 @@ fn plans(commission: Commission<'_>, known: &Known, round: usize, missing: usize
             }
         };
         Some(Plan {
-            number: (round * 200 + place) as u64,
+            number: round as u32 * (ASKS / ROUNDS as u32) + place as u32,
             schema,
             schema_seed,
             category,
@@ -213,7 +216,7 @@ fn admit(
         for draft in said.value {
             origins.push(said.request);
             drafted.push(Drafted {
-                number: plan.number,
+                number: plan.number.into(),
                 schema: Arc::clone(&plan.schema),
                 schema_seed: plan.schema_seed,
                 draft,

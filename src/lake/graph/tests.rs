@@ -50,7 +50,7 @@ fn references_are_those_of_the_bodies() {
         compared += 1;
     })
     .unwrap();
-    assert_eq!(compared, 5);
+    assert_eq!(compared, 6);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub struct Prompt {
 /// Asks for challenges.
 pub const PROPOSE: Prompt = Prompt {
     name: "propose",
-    version: 1,
+    version: 2,
     template: include_str!("../../../prompts/propose.jinja"),
     schema: include_str!("../../../prompts/propose.schema.json"),
 };
