@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use thiserror::Error;
 
+use crate::base::world::Stopwatch;
 use crate::grading::task::TaskError;
 use crate::lake::LakeError;
 use crate::query::QueryError;
@@ -113,4 +114,21 @@ pub enum RoundError {
     /// What the device says.
     #[error(transparent)]
     Device(#[from] candle_core::Error),
+}
+
+/// Begins a phase, unless the user wants to stop.
+///
+/// # Errors
+/// [`RoundError::Stopped`].
+pub fn begin(
+    show: &mut dyn Show,
+    iteration: u32,
+    phase: Phase,
+    parts: usize,
+) -> Result<Stopwatch, RoundError> {
+    if show.is_stopped() {
+        return Err(RoundError::Stopped);
+    }
+    show.begin(iteration, phase, parts);
+    Ok(Stopwatch::start())
 }

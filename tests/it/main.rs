@@ -15,6 +15,7 @@ mod chat_crash;
 mod chat_ground;
 mod chat_money;
 mod chat_server;
+mod chat_session;
 mod chat_truth;
 mod commands;
 mod crash;

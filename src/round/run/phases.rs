@@ -9,13 +9,12 @@ use super::super::learn::{Learned, Material};
 use super::super::measure::evaluation_line;
 use super::super::opinions::Opinions;
 use super::super::promote::decision;
-use super::super::report::{Phase, RoundError, Show};
+use super::super::report::{Phase, RoundError, Show, begin};
 use super::super::stages::Incumbent;
 use super::super::write::{append, append_answers, append_question};
 use super::Run;
 use super::tutored::{is_disputed, record_calls};
 use crate::base::id::{ContentHash, Id};
-use crate::base::world::Stopwatch;
 use crate::event::Observed;
 use crate::event::answer::Answer;
 use crate::event::checkpoint::Checkpoint;
@@ -405,19 +404,6 @@ impl Run<'_> {
         })?;
         Ok((promoted, converged))
     }
-}
-
-pub(super) fn begin(
-    show: &mut dyn Show,
-    iteration: u32,
-    phase: Phase,
-    parts: usize,
-) -> Result<Stopwatch, RoundError> {
-    if show.is_stopped() {
-        return Err(RoundError::Stopped);
-    }
-    show.begin(iteration, phase, parts);
-    Ok(Stopwatch::start())
 }
 
 fn ends(losses: &[f64]) -> (f64, f64) {
