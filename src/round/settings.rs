@@ -69,7 +69,9 @@ impl Settings {
             },
             average: 0.5,
             recipe: Recipe {
-                learning_rate: 5e-4,
+                lora_rank: 16,
+                lora_alpha: 32.0,
+                learning_rate: 7e-4,
                 schedule: Schedule::Linear,
                 warmup_ratio: 0.1,
                 epochs: 1,
