@@ -61,7 +61,7 @@ fn a_question_is_answered_over_the_real_rows() {
     let before = fs::read(&path).unwrap();
     let arguments = [
         "ask",
-        "How many members are there?",
+        "What is the average weight_kg of boats?",
         "--db",
         "club.db",
         "--adapter",
@@ -76,11 +76,11 @@ fn a_question_is_answered_over_the_real_rows() {
     let sql = answer["sql"].as_str().unwrap();
     assert!(shown.stdout.starts_with(sql), "{}", shown.stdout);
     let connection = rusqlite::Connection::open(&path).unwrap();
-    let count: i64 = connection
-        .query_row("SELECT count(*) FROM members", [], |row| row.get(0))
+    let average: f64 = connection
+        .query_row("SELECT avg(weight_kg) FROM boats", [], |row| row.get(0))
         .unwrap();
     drop(connection);
-    assert_eq!(answer["rows"], serde_json::json!([[count]]), "{answer}");
+    assert_eq!(answer["rows"], serde_json::json!([[average]]), "{answer}");
     assert_eq!(answer["question"], arguments[1]);
     assert_eq!(answer["truncated"], false);
     assert!(answer["checkpoint"].is_null() && answer["error"].is_null());
