@@ -4,7 +4,7 @@
 #
 #   scripts/from_nothing.sh ANTIKS_BINARY DATABASE.db "QUESTION" [FOLDER]
 #
-# Takes about a quarter of an hour on two cores. The lake is made in FOLDER (default: ./lake).
+# Takes about twenty minutes on two cores. The lake is made in FOLDER (default: ./lake).
 set -euo pipefail
 antiks=$(realpath "$1") database=$2 question=$3 lake=${4:-lake}
 

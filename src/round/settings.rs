@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for the embedded base: what fits into a quarter of an hour on two
+    /// The settings for the embedded base: ten iterations take about twenty minutes on two
     /// cores. `models/nano/LOG.md` says what each was chosen by.
     pub fn nano() -> Self {
         Self {
