@@ -19,4 +19,5 @@ pub mod id;
 pub mod prefix;
 pub mod request;
 pub mod seed;
+pub mod side_by_side;
 pub mod world;

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor, bail};
 use gemm::Parallelism;
+use pulp::NullaryFnOnce;
 use rayon::prelude::*;
 
 use super::math::{dot, in_wide_vectors, softmax};
@@ -210,48 +211,94 @@ impl<'a> Sequence<'a> {
         )
     }
 
-    fn keys(self, block: Block) -> Matrix<'a> {
-        self.part(block.first_key, block.keys, self.key_column(block.head))
+    /// The keys that the query heads of a group share.
+    fn keys(self, key_head: usize) -> Column {
+        self.column(self.heads.query_width() + key_head * self.heads.dim)
     }
 
-    fn values(self, block: Block) -> Matrix<'a> {
-        self.part(block.first_key, block.keys, self.value_column(block.head))
+    /// The values that the query heads of a group share.
+    fn values(self, key_head: usize) -> Column {
+        let first = self.heads.query_width() + self.heads.key_value_width();
+        self.column(first + key_head * self.heads.dim)
     }
 
-    fn key_column(self, head: usize) -> usize {
-        self.heads.query_width() + head / self.heads.group() * self.heads.dim
-    }
-
-    fn value_column(self, head: usize) -> usize {
-        self.key_column(head) + self.heads.key_value_width()
+    fn column(self, first: usize) -> Column {
+        let (len, dim) = (self.len, self.heads.dim);
+        let mut column = Column {
+            rows: Vec::with_capacity(len * dim),
+            turned: vec![0.0; dim * len],
+            len,
+            dim,
+        };
+        for row in 0..len {
+            let own = &self.qkv.row(self.first + row)[first..first + dim];
+            column.rows.extend_from_slice(own);
+            for (number, turned) in own.iter().zip(column.turned[row..].iter_mut().step_by(len)) {
+                *turned = *number;
+            }
+        }
+        column
     }
 
     /// The weights of a block (queries, keys), zero where a query may not look.
-    fn weights(self, block: Block, weights: &mut Vec<f32>) -> Result<()> {
-        weights.clear();
-        weights.resize(block.queries * block.keys, 0.0);
+    fn weights<'w>(
+        self,
+        block: Block,
+        keys: &Column,
+        weights: &'w mut Vec<f32>,
+    ) -> Result<&'w [f32]> {
+        let weights = room(weights, block);
         let place = Place::new(block.queries, block.keys, block.keys);
-        let keys = self.keys(block).transposed();
         product(
             weights,
             place,
             self.queries(block),
-            keys,
+            keys.turned(block),
             1.0,
             0.0,
             Parallelism::None,
         )?;
-        in_wide_vectors(|| {
-            for (query, weights) in weights.chunks_exact_mut(block.keys).enumerate() {
-                let end = block.first_query + query + 1;
-                let start = end.saturating_sub(self.window).max(block.first_key);
-                let seen = start - block.first_key..end - block.first_key;
-                softmax(&mut weights[seen.clone()], self.heads.scale());
-                weights[..seen.start].fill(0.0);
-                weights[seen.end..].fill(0.0);
-            }
+        in_wide_vectors(Softmax {
+            scores: weights,
+            block,
+            window: self.window,
+            scale: self.heads.scale(),
         });
-        Ok(())
+        Ok(weights)
+    }
+}
+
+/// A block's numbers (queries, keys) in memory that is used again; they are written next.
+fn room(memory: &mut Vec<f32>, block: Block) -> &mut [f32] {
+    let len = block.queries * block.keys;
+    if memory.len() < len {
+        memory.resize(len, 0.0);
+    }
+    &mut memory[..len]
+}
+
+/// The keys or the values of one head, out of rows that lie far apart, in both
+/// orders: each block's products read them without laying them out anew.
+struct Column {
+    /// (len, dim).
+    rows: Vec<f32>,
+    /// (dim, len).
+    turned: Vec<f32>,
+    len: usize,
+    dim: usize,
+}
+
+impl Column {
+    /// The rows of a block's keys (keys, dim).
+    fn rows(&self, block: Block) -> Matrix<'_> {
+        let place = Place::new(block.keys, self.dim, self.dim);
+        Matrix::new(&self.rows[block.first_key * self.dim..], place)
+    }
+
+    /// The same transposed (dim, keys).
+    fn turned(&self, block: Block) -> Matrix<'_> {
+        let place = Place::new(self.dim, block.keys, self.len);
+        Matrix::new(&self.turned[block.first_key..], place)
     }
 }
 
@@ -260,14 +307,15 @@ fn forward(sequence: Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
     let heads = sequence.heads;
     let width = heads.group() * heads.dim;
     let mut out = vec![0f32; sequence.len * width];
-    let mut weights = Vec::new();
+    let (keys, values) = (sequence.keys(key_head), sequence.values(key_head));
+    let mut memory = Vec::new();
     for of_group in 0..heads.group() {
         for block in sequence.blocks(key_head * heads.group() + of_group) {
-            sequence.weights(block, &mut weights)?;
+            let weights = sequence.weights(block, &keys, &mut memory)?;
             let out = &mut out[block.first_query * width + of_group * heads.dim..];
             let place = Place::new(block.queries, heads.dim, width);
-            let weights = Matrix::new(&weights, Place::new(block.queries, block.keys, block.keys));
-            let values = sequence.values(block);
+            let weights = Matrix::new(weights, Place::new(block.queries, block.keys, block.keys));
+            let values = values.rows(block);
             product(out, place, weights, values, 1.0, 0.0, Parallelism::None)?;
         }
     }
@@ -286,11 +334,12 @@ fn backward(
     let width = (heads.group() + 2) * heads.dim;
     let key_column = heads.group() * heads.dim;
     let mut dqkv = vec![0f32; sequence.len * width];
-    let (mut weights, mut dscores) = (Vec::new(), Vec::new());
+    let (keys, values) = (sequence.keys(key_head), sequence.values(key_head));
+    let (mut memory, mut memory_of_gradients) = (Vec::new(), Vec::new());
     for of_group in 0..heads.group() {
         let head = key_head * heads.group() + of_group;
         for block in sequence.blocks(head) {
-            sequence.weights(block, &mut weights)?;
+            let weights = sequence.weights(block, &keys, &mut memory)?;
             let square = Place::new(block.queries, block.keys, block.keys);
             let column = head * heads.dim;
             let (memory, stride) = dout.memory(sequence.first + block.first_query);
@@ -301,7 +350,7 @@ fn backward(
             let of_keys = Place::new(block.keys, heads.dim, width);
             let key_row = block.first_key * width;
             let dvalues = &mut dqkv[key_row + key_column + heads.dim..];
-            let turned = Matrix::new(&weights, square).transposed();
+            let turned = Matrix::new(weights, square).transposed();
             product(
                 dvalues,
                 of_keys,
@@ -313,37 +362,32 @@ fn backward(
             )?;
 
             // dS = P∘(dO·Vᵀ − rowsum(dO∘O))·scale
-            dscores.clear();
-            dscores.resize(weights.len(), 0.0);
-            let values = sequence.values(block).transposed();
+            let dscores = room(&mut memory_of_gradients, block);
             product(
-                &mut dscores,
+                dscores,
                 square,
                 dout_block,
-                values,
+                values.turned(block),
                 1.0,
                 0.0,
                 Parallelism::None,
             )?;
-            in_wide_vectors(|| {
-                let rows = dscores.chunks_exact_mut(block.keys);
-                for (query, (dscores, weights)) in
-                    rows.zip(weights.chunks_exact(block.keys)).enumerate()
-                {
-                    let row = sequence.first + block.first_query + query;
-                    let columns = column..column + heads.dim;
-                    let mean = dot(&dout.row(row)[columns.clone()], &out.row(row)[columns]);
-                    for (dscore, weight) in dscores.iter_mut().zip(weights) {
-                        *dscore = weight * (*dscore - mean) * heads.scale();
-                    }
-                }
+            in_wide_vectors(SoftmaxBackward {
+                dweights: dscores,
+                weights,
+                keys: block.keys,
+                out,
+                dout,
+                first_row: sequence.first + block.first_query,
+                columns: column..column + heads.dim,
+                scale: heads.scale(),
             });
 
             // dQ = dS·K and dK += dSᵀ·Q
-            let dscores = Matrix::new(&dscores, square);
+            let dscores = Matrix::new(dscores, square);
             let dqueries = &mut dqkv[block.first_query * width + of_group * heads.dim..];
             let place = Place::new(block.queries, heads.dim, width);
-            let keys = sequence.keys(block);
+            let keys = keys.rows(block);
             product(dqueries, place, dscores, keys, 1.0, 0.0, Parallelism::None)?;
             let dkeys = &mut dqkv[key_row + key_column..];
             let queries = sequence.queries(block);
@@ -359,4 +403,59 @@ fn backward(
         }
     }
     Ok(dqkv)
+}
+
+/// Makes scores (queries, keys) of a block weights, zero where a query may not look.
+struct Softmax<'a> {
+    scores: &'a mut [f32],
+    block: Block,
+    window: usize,
+    scale: f32,
+}
+
+impl NullaryFnOnce for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let block = self.block;
+        for (query, scores) in self.scores.chunks_exact_mut(block.keys).enumerate() {
+            let end = block.first_query + query + 1;
+            let start = end.saturating_sub(self.window).max(block.first_key);
+            let seen = start - block.first_key..end - block.first_key;
+            softmax(&mut scores[seen.clone()], self.scale);
+            scores[..seen.start].fill(0.0);
+            scores[seen.end..].fill(0.0);
+        }
+    }
+}
+
+/// Makes the gradients of a block's weights those of its scores.
+struct SoftmaxBackward<'a> {
+    dweights: &'a mut [f32],
+    weights: &'a [f32],
+    keys: usize,
+    out: Rows<'a>,
+    dout: Rows<'a>,
+    /// The row of the first query in `out` and `dout`, and the head's columns there.
+    first_row: usize,
+    columns: Range<usize>,
+    scale: f32,
+}
+
+impl NullaryFnOnce for SoftmaxBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let weights = self.weights.chunks_exact(self.keys);
+        let rows = self.dweights.chunks_exact_mut(self.keys).zip(weights);
+        for (row, (dweights, weights)) in (self.first_row..).zip(rows) {
+            let columns = self.columns.clone();
+            let mean = dot(&self.dout.row(row)[columns.clone()], &self.out.row(row)[columns]);
+            for (dweight, weight) in dweights.iter_mut().zip(weights) {
+                *dweight = weight * (*dweight - mean) * self.scale;
+            }
+        }
+    }
 }

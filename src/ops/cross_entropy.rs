@@ -5,6 +5,7 @@ use std::cell::RefCell;
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, bail};
+use pulp::NullaryFnOnce;
 use rayon::prelude::*;
 
 use super::math::{exp, in_wide_vectors, max, sum};
@@ -51,7 +52,8 @@ impl InplaceOp1 for CrossEntropy<'_> {
             .zip(&mut losses)
             .zip(targets)
             .for_each(|((row, loss), target)| {
-                *loss = in_wide_vectors(|| one_row(row, *target as usize, scale));
+                let target = *target as usize;
+                *loss = in_wide_vectors(OneRow { row, target, scale });
             });
         let losses = Tensor::from_vec(losses, rows, &candle_core::Device::Cpu)?;
         *self.losses.borrow_mut() = Some(losses);
@@ -66,18 +68,28 @@ impl InplaceOp1 for CrossEntropy<'_> {
     }
 }
 
-#[inline(always)]
-fn one_row(logits: &mut [f32], target: usize, scale: f32) -> f32 {
-    let most = max(logits);
-    let of_target = logits[target] - most;
-    for logit in logits.iter_mut() {
-        *logit = exp(*logit - most);
+struct OneRow<'a> {
+    row: &'a mut [f32],
+    target: usize,
+    scale: f32,
+}
+
+impl NullaryFnOnce for OneRow<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        let most = max(self.row);
+        let of_target = self.row[self.target] - most;
+        for logit in self.row.iter_mut() {
+            *logit = exp(*logit - most);
+        }
+        let total = sum(self.row);
+        let factor = self.scale / total;
+        for logit in self.row.iter_mut() {
+            *logit *= factor;
+        }
+        self.row[self.target] -= self.scale;
+        total.ln() - of_target
     }
-    let total = sum(logits);
-    let factor = scale / total;
-    for logit in logits.iter_mut() {
-        *logit *= factor;
-    }
-    logits[target] -= scale;
-    total.ln() - of_target
 }

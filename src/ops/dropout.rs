@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Result, Tensor, bail};
 
-use super::rows::{Locked, new_rows};
+use super::rows::{Locked, RowWork, Rows, new_rows};
 
 /// The step of SplitMix64's counter.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -20,20 +20,30 @@ pub fn dropout(x: &Tensor, rate: f32, seed: u64) -> Result<Tensor> {
         Device::Cpu => {
             let x = Locked::new(x);
             let x = x.rows()?;
-            new_rows(x.len, x.width, |row, y| {
-                let first = row as u64 * x.width as u64;
-                for ((place, x), y) in (first..).zip(x.row(row)).zip(y) {
-                    *y = if choice.keeps(place) {
-                        x * choice.scale
-                    } else {
-                        0.0
-                    };
-                }
-            })
+            new_rows(x.len, x.width, &Dropping { x, choice })
         }
         #[cfg(feature = "cuda")]
         Device::Cuda(_) => super::cuda::dropout(x, choice.key, choice.kept, choice.scale),
         _ => Err(super::no_device("dropout")),
+    }
+}
+
+struct Dropping<'a> {
+    x: Rows<'a>,
+    choice: Choice,
+}
+
+impl RowWork for Dropping<'_> {
+    #[inline(always)]
+    fn row(&self, number: usize, y: &mut [f32]) {
+        let first = number as u64 * self.x.width as u64;
+        for ((place, x), y) in (first..).zip(self.x.row(number)).zip(y) {
+            *y = if self.choice.keeps(place) {
+                x * self.choice.scale
+            } else {
+                0.0
+            };
+        }
     }
 }
 

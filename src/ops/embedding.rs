@@ -3,7 +3,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::matmul_into;
-use super::rows::{Locked, new_rows};
+use super::rows::{Locked, RowWork, Rows, new_rows};
 
 /// Bytes of ones and zeros at a time.
 const ONE_HOT_BYTES: usize = 256 << 20;
@@ -17,9 +17,7 @@ pub fn embedding(table: &Tensor, tokens: &Tensor) -> Result<Tensor> {
             if let Some(token) = tokens.iter().find(|token| **token as usize >= table.len) {
                 bail!("token {token} in a vocabulary of {}", table.len)
             }
-            new_rows(tokens.len(), table.width, |row, out| {
-                out.copy_from_slice(table.row(tokens[row] as usize));
-            })
+            new_rows(tokens.len(), table.width, &LookUp { table, tokens })
         }
         _ => table.index_select(tokens, 0),
     }
@@ -47,14 +45,37 @@ pub fn embedding_gradient(gradient: &Tensor, tokens: &[u32], dy: &Tensor) -> Res
     for (row, token) in tokens.iter().enumerate() {
         rows_of[*token as usize].push(row);
     }
-    let sums = new_rows(vocabulary, width, |token, sum| {
-        for row in &rows_of[token] {
-            for (sum, dy) in sum.iter_mut().zip(dy.row(*row)) {
+    let sums = new_rows(vocabulary, width, &SumUp { rows_of, dy })?;
+    gradient.slice_set(&(gradient + sums)?, 0, 0)
+}
+
+struct LookUp<'a> {
+    table: Rows<'a>,
+    tokens: &'a [u32],
+}
+
+impl RowWork for LookUp<'_> {
+    #[inline(always)]
+    fn row(&self, number: usize, out: &mut [f32]) {
+        out.copy_from_slice(self.table.row(self.tokens[number] as usize));
+    }
+}
+
+/// Adds the gradients of each token's rows.
+struct SumUp<'a> {
+    rows_of: Vec<Vec<usize>>,
+    dy: Rows<'a>,
+}
+
+impl RowWork for SumUp<'_> {
+    #[inline(always)]
+    fn row(&self, token: usize, sum: &mut [f32]) {
+        for row in &self.rows_of[token] {
+            for (sum, dy) in sum.iter_mut().zip(self.dy.row(*row)) {
                 *sum += dy;
             }
         }
-    })?;
-    gradient.slice_set(&(gradient + sums)?, 0, 0)
+    }
 }
 
 /// Rows of ones and zeros, which pick out the tokens, times the gradients: more work than

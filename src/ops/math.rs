@@ -3,13 +3,16 @@
 //! The exponential is our own because the standard library's is called for one number at
 //! a time, and its last bit depends on the system's C library.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
-/// Runs loops over numbers in the widest vectors that this processor has. What they call
-/// must be inlined into them. The result is the same on all: nothing is rounded otherwise,
-/// and sums have a fixed number of lanes.
+/// Runs loops over numbers in the widest vectors that this processor has. The result is the
+/// same on all: nothing is rounded otherwise, and sums have a fixed number of lanes.
+///
+/// Only what is inlined into the code for those vectors uses them. So `work` is a type
+/// whose `call` is `#[inline(always)]`, as is all that it calls: a closure can't be marked,
+/// and one of more than a few lines is not inlined.
 #[inline(always)]
-pub(super) fn in_wide_vectors<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn in_wide_vectors<W: NullaryFnOnce>(work: W) -> W::Output {
     Arch::new().dispatch(work)
 }
 
@@ -65,6 +68,14 @@ fn fold(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
             sums[lane] += term(a[lane], b[lane]);
         }
     }
+    total(&sums) + rest
+}
+
+/// The sum of sums, by halves. Not inlined: next to this tree compilers would add up in
+/// vectors of four.
+#[inline(never)]
+fn total(sums: &[f32; LANES]) -> f32 {
+    let mut sums = *sums;
     let mut width = LANES;
     while width > 1 {
         width /= 2;
@@ -72,13 +83,47 @@ fn fold(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
             sums[lane] += sums[lane + width];
         }
     }
-    sums[0] + rest
+    sums[0]
 }
 
 /// The scalar product of two slices of one length.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     fold(a, b, |a, b| a * b)
+}
+
+/// The scalar products of `a` and each of `rows`, as [`dot`] makes them.
+#[inline(always)]
+pub(super) fn dots<'a>(a: &[f32], rows: impl Iterator<Item = &'a [f32]>, out: &mut [f32]) {
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    let mut sums = [[0f32; LANES]; LANES];
+    let mut rests = [0f32; LANES];
+    let mut rows = rows;
+    for out in out.chunks_mut(LANES) {
+        for (place, row) in rows.by_ref().take(out.len()).enumerate() {
+            let (blocks, rest) = row.as_chunks::<LANES>();
+            let mut lanes = [0f32; LANES];
+            for (a, b) in a_blocks.iter().zip(blocks) {
+                for lane in 0..LANES {
+                    lanes[lane] += a[lane] * b[lane];
+                }
+            }
+            sums[place] = lanes;
+            rests[place] = a_rest.iter().zip(rest).map(|(a, b)| a * b).sum();
+        }
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for sums in &mut sums {
+                for lane in 0..width {
+                    sums[lane] += sums[lane + width];
+                }
+            }
+        }
+        for ((out, sums), rest) in out.iter_mut().zip(&sums).zip(&rests) {
+            *out = sums[0] + rest;
+        }
+    }
 }
 
 /// The sum of a slice.
@@ -145,6 +190,15 @@ mod tests {
             assert_eq!(dot(&ones, &ones), len as f32);
         }
         assert_eq!(max(&[1.0; 20]), 1.0);
+        for (dim, count) in [(32, 40), (20, 7), (5, 16)] {
+            let number = |place: usize| (place * 37 % 101) as f32 / 7.0;
+            let a: Vec<f32> = (0..dim).map(number).collect();
+            let rows: Vec<f32> = (0..dim * count).map(number).collect();
+            let mut all = vec![0.0; count];
+            dots(&a, rows.chunks(dim), &mut all);
+            let each: Vec<f32> = rows.chunks(dim).map(|row| dot(&a, row)).collect();
+            assert_eq!(all, each);
+        }
         let numbers: Vec<f32> = (0..40).map(|number| (number % 37) as f32).collect();
         assert_eq!(max(&numbers), 36.0);
     }

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::math::dot;
-use super::rows::{Locked, Rows, new_rows};
+use super::rows::{Locked, RowWork, Rows, new_rows};
 
 /// `x` (rows, dim) normalised and scaled by `weight` (dim), with `spare` zero columns.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32, spare: usize) -> Result<Tensor> {
@@ -13,13 +13,8 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32, spare: usize) -> Resu
             let (x, weight) = (Locked::new(x), Locked::new(weight));
             let (x, weight) = (x.rows()?, weight.flat()?);
             check(x, weight)?;
-            new_rows(x.len, x.width + spare, |row, y| {
-                let x = x.row(row);
-                let factor = factor(x, epsilon);
-                for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
-                    *y = x * factor * w;
-                }
-            })
+            let forward = Forward { x, weight, epsilon };
+            new_rows(x.len, x.width + spare, &forward)
         }
         #[cfg(feature = "cuda")]
         Device::Cuda(_) => super::cuda::rms_norm(x, weight, epsilon, spare),
@@ -49,23 +44,14 @@ pub fn rms_norm_backward(
             if let Some(residual) = residual {
                 check_gradient(residual, x)?;
             }
-            new_rows(x.len, x.width, |row, dx| {
-                let (x, dy) = (x.row(row), dy.row(row));
-                let factor = factor(x, epsilon);
-                for ((dx, dy), w) in dx.iter_mut().zip(dy).zip(weight) {
-                    *dx = dy * w;
-                }
-                let mean = dot(dx, x) / x.len() as f32;
-                let pull = factor * factor * factor * mean;
-                for (dx, x) in dx.iter_mut().zip(x) {
-                    *dx = *dx * factor - x * pull;
-                }
-                if let Some(residual) = residual {
-                    for (dx, residual) in dx.iter_mut().zip(residual.row(row)) {
-                        *dx += residual;
-                    }
-                }
-            })
+            let backward = Backward {
+                x,
+                weight,
+                dy,
+                epsilon,
+                residual,
+            };
+            new_rows(x.len, x.width, &backward)
         }
         #[cfg(feature = "cuda")]
         Device::Cuda(_) => super::cuda::rms_norm_backward(x, weight, dy, epsilon, residual),
@@ -108,6 +94,53 @@ pub fn rms_norm_weight_gradient(x: &Tensor, dy: &Tensor, epsilon: f32) -> Result
     }
 }
 
+struct Forward<'a> {
+    x: Rows<'a>,
+    weight: &'a [f32],
+    epsilon: f32,
+}
+
+impl RowWork for Forward<'_> {
+    #[inline(always)]
+    fn row(&self, number: usize, y: &mut [f32]) {
+        let x = self.x.row(number);
+        let factor = factor(x, self.epsilon);
+        for ((y, x), w) in y.iter_mut().zip(x).zip(self.weight) {
+            *y = x * factor * w;
+        }
+    }
+}
+
+struct Backward<'a> {
+    x: Rows<'a>,
+    weight: &'a [f32],
+    dy: Rows<'a>,
+    epsilon: f32,
+    residual: Option<Rows<'a>>,
+}
+
+impl RowWork for Backward<'_> {
+    #[inline(always)]
+    fn row(&self, number: usize, dx: &mut [f32]) {
+        let (x, dy) = (self.x.row(number), self.dy.row(number));
+        let factor = factor(x, self.epsilon);
+        for ((dx, dy), w) in dx.iter_mut().zip(dy).zip(self.weight) {
+            *dx = dy * w;
+        }
+        let mean = dot(dx, x) / x.len() as f32;
+        let pull = factor * factor * factor * mean;
+        for (dx, x) in dx.iter_mut().zip(x) {
+            *dx = *dx * factor - x * pull;
+        }
+        if let Some(residual) = self.residual {
+            for (dx, residual) in dx.iter_mut().zip(residual.row(number)) {
+                *dx += residual;
+            }
+        }
+    }
+}
+
+#[inline(always)]
 fn factor(x: &[f32], epsilon: f32) -> f32 {
     1.0 / (dot(x, x) / x.len() as f32 + epsilon).sqrt()
 }

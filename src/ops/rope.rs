@@ -5,7 +5,7 @@
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Tensor, bail};
 
-use super::rows::{Locked, each_row, elements_mut};
+use super::rows::{Locked, RowWork, Rows, each_row, elements_mut};
 use super::sequences::Heads;
 
 /// Cosines and sines for every position.
@@ -93,7 +93,6 @@ impl InplaceOp1 for Turn<'_> {
                 table.len
             )
         }
-        let half = dim / 2;
         let sign = match self.direction {
             Direction::Forward => 1.0,
             Direction::Backward => -1.0,
@@ -102,18 +101,13 @@ impl InplaceOp1 for Turn<'_> {
         if qkv.len() != positions.len() * width {
             bail!("{} positions for {:?}", positions.len(), layout.shape())
         }
-        each_row(qkv, width, |row, qkv| {
-            let (cosines, sines) = table.row(positions[row] as usize).split_at(half);
-            for head in qkv[..(query + key_value) * dim].chunks_exact_mut(dim) {
-                let (low, high) = head.split_at_mut(half);
-                let turns = cosines.iter().zip(sines);
-                for ((low, high), (cosine, sine)) in low.iter_mut().zip(high).zip(turns) {
-                    let (x, y, sine) = (*low, *high, sine * sign);
-                    *low = x * cosine - y * sine;
-                    *high = y * cosine + x * sine;
-                }
-            }
-        });
+        let turning = Turning {
+            positions,
+            table,
+            turned: (query + key_value) * dim,
+            sign,
+        };
+        each_row(qkv, width, &turning);
         Ok(())
     }
 
@@ -128,5 +122,32 @@ impl InplaceOp1 for Turn<'_> {
             self.heads,
             is_forward,
         )
+    }
+}
+
+struct Turning<'a> {
+    positions: &'a [u32],
+    /// A row for each position.
+    table: Rows<'a>,
+    /// Columns of queries and keys.
+    turned: usize,
+    sign: f32,
+}
+
+impl RowWork for Turning<'_> {
+    #[inline(always)]
+    fn row(&self, number: usize, qkv: &mut [f32]) {
+        let dim = self.table.width;
+        let turn = self.table.row(self.positions[number] as usize);
+        let (cosines, sines) = turn.split_at(dim / 2);
+        for head in qkv[..self.turned].chunks_exact_mut(dim) {
+            let (low, high) = head.split_at_mut(dim / 2);
+            let turns = cosines.iter().zip(sines);
+            for ((low, high), (cosine, sine)) in low.iter_mut().zip(high).zip(turns) {
+                let (x, y, sine) = (*low, *high, sine * self.sign);
+                *low = x * cosine - y * sine;
+                *high = y * cosine + x * sine;
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Matrices of f32 in the memory of the host: strided views, and loops over rows.
 
 use candle_core::{CpuStorage, Device, Layout, Result, Storage, StorageRef, Tensor, bail};
+use pulp::NullaryFnOnce;
 use rayon::prelude::*;
 
 use super::math::in_wide_vectors;
@@ -74,6 +75,7 @@ impl<'a> Rows<'a> {
         })
     }
 
+    #[inline(always)]
     pub fn row(&self, row: usize) -> &'a [f32] {
         &self.data[row * self.stride..][..self.width]
     }
@@ -123,19 +125,22 @@ pub(super) fn elements_mut<'a>(
     }
 }
 
-/// A new matrix, whose rows `fill` writes; it gets a row's number and its zeros.
-pub(super) fn new_rows(
-    len: usize,
-    width: usize,
-    fill: impl Fn(usize, &mut [f32]) + Sync,
-) -> Result<Tensor> {
+/// What is done to each row of a matrix. Implementations are `#[inline(always)]`, for
+/// [`in_wide_vectors`].
+pub(super) trait RowWork: Sync {
+    /// Writes the row of this number, which has zeros or what stands there.
+    fn row(&self, number: usize, row: &mut [f32]);
+}
+
+/// A new matrix, whose rows `work` writes over zeros.
+pub(super) fn new_rows(len: usize, width: usize, work: &impl RowWork) -> Result<Tensor> {
     let mut out = vec![0f32; len * width];
-    each_row(&mut out, width, fill);
+    each_row(&mut out, width, work);
     Tensor::from_vec(out, (len, width), &Device::Cpu)
 }
 
-/// Calls `visit` with every row of `width` elements, on all threads.
-pub(super) fn each_row(data: &mut [f32], width: usize, visit: impl Fn(usize, &mut [f32]) + Sync) {
+/// Does `work` to every row of `width` elements, on all threads.
+pub(super) fn each_row(data: &mut [f32], width: usize, work: &impl RowWork) {
     if width == 0 {
         return;
     }
@@ -143,10 +148,31 @@ pub(super) fn each_row(data: &mut [f32], width: usize, visit: impl Fn(usize, &mu
     data.par_chunks_mut(block * width)
         .enumerate()
         .for_each(|(place, rows)| {
-            in_wide_vectors(|| {
-                for (row, data) in rows.chunks_mut(width).enumerate() {
-                    visit(place * block + row, data);
-                }
+            let first = place * block;
+            in_wide_vectors(Block {
+                work,
+                first,
+                rows,
+                width,
             });
         });
+}
+
+/// Rows that one thread works at.
+struct Block<'a, W> {
+    work: &'a W,
+    first: usize,
+    rows: &'a mut [f32],
+    width: usize,
+}
+
+impl<W: RowWork> NullaryFnOnce for Block<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (row, data) in self.rows.chunks_mut(self.width).enumerate() {
+            self.work.row(self.first + row, data);
+        }
+    }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use candle_core::Device;
 
 use crate::base::id::ContentHash;
-use crate::base::world::Stopwatch;
 use crate::database::schema::Schema;
 use crate::nano::document::prompt as outlined;
 use crate::student::adapter::Adapter;
@@ -138,7 +137,7 @@ impl Pupil {
         &self,
         model: &Model,
         questions: &[(&Schema, &str)],
-        mut on_answer: impl FnMut(),
+        mut on_answer: impl FnMut() + Send,
     ) -> Result<Vec<Said>, StudentError> {
         let mut said = Vec::with_capacity(questions.len());
         let (mut asked, mut numbers) = (Vec::new(), Vec::new());
@@ -166,25 +165,18 @@ impl Pupil {
             batch_rows: BATCH_ROWS,
             logprobs: false,
         };
-        let (watch, mut last) = (Stopwatch::start(), Duration::ZERO);
-        let mut times: Vec<Option<(Duration, Duration)>> = vec![None; asked.len()];
-        let answers = generate(model, &asked, &settings, &mut |number, token| {
-            // Before an answer's first token comes nothing but the reading of its question.
-            let now = watch.elapsed();
-            let (begun, _) = times[number].unwrap_or((last, now));
-            times[number] = Some((begun, now));
-            last = now;
+        let answers = generate(model, &asked, &settings, &mut |_, token| {
             if self.prompts.eos_ids().contains(&token) {
                 on_answer();
             }
         })?;
-        for ((number, answer), times) in numbers.into_iter().zip(answers).zip(times) {
+        for (number, answer) in numbers.into_iter().zip(answers) {
             let text = self.prompts.tokenizer().decode(&answer.tokens, true)?;
             let said = &mut said[number];
             said.sql = statement_in(&text);
             said.text = text;
             said.output_tokens = answer.tokens.len();
-            said.duration = times.map_or(Duration::ZERO, |(begun, ended)| ended - begun);
+            said.duration = answer.duration;
             said.finish_reason = match answer.ending {
                 Ending::Stop => "stop",
                 Ending::Length => "length",

@@ -67,7 +67,7 @@ pub struct PhaseReport {
 }
 
 /// Whoever watches a run.
-pub trait Show {
+pub trait Show: Send {
     /// A phase begins that has so many parts.
     fn begin(&mut self, iteration: u32, phase: Phase, parts: usize);
     /// One more part is done; `note` says what of it is worth seeing.

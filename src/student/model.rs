@@ -43,7 +43,7 @@ pub struct Model {
     pub layers: Vec<Layer>,
     /// The last norm's weight (hidden).
     pub norm: Tensor,
-    /// (vocabulary, hidden); the embedding itself where the two are tied.
+    /// (vocabulary, hidden); the embedding's numbers where the two are tied.
     pub head: Tensor,
     /// Cosines and sines for every position.
     pub rope: Rope,
@@ -136,8 +136,8 @@ impl Model {
         let mut table = |name: &str| source.matrix(&[(name.to_owned(), vocabulary)], hidden, 0);
         let embedding = table("model.embed_tokens.weight")?;
         let head = match config.tie_word_embeddings {
-            true => embedding.clone(),
-            false => table("lm_head.weight")?,
+            true => linear::laid_out(&embedding)?,
+            false => linear::laid_out(&table("lm_head.weight")?)?,
         };
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in 0..config.num_hidden_layers {

@@ -3,10 +3,11 @@
 //!
 //! **Invariants.**
 //! - The same model, recipe and examples give the same bits on the same binary and class
-//!   of machine, in one go or stopped and resumed after any step, on any number of threads.
+//!   of machine, in one go or stopped and resumed after any step, on any number of threads:
+//!   the gradients of micro-batches are summed in their order.
 //! - Nothing is random but what [`Recipe::seed`] decides.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use super::backward::Pass;
@@ -15,6 +16,7 @@ use super::parameters::Layout;
 use super::recipe::Recipe;
 use crate::base::id::ContentHash;
 use crate::base::seed::Random;
+use crate::base::side_by_side::side_by_side;
 use crate::ops::{AdamW, adamw_in_place, sum_squares};
 use crate::student::adapter::Adapter;
 use crate::student::model::Model;
@@ -65,6 +67,17 @@ pub struct Gradients {
     pub tokens: usize,
     /// Tokens that were learned.
     pub loss_tokens: usize,
+}
+
+impl Gradients {
+    fn add(self, other: Self) -> Result<Self> {
+        Ok(Self {
+            vector: (self.vector + other.vector)?,
+            loss: self.loss + other.loss,
+            tokens: self.tokens + other.tokens,
+            loss_tokens: self.loss_tokens + other.loss_tokens,
+        })
+    }
 }
 
 /// A training.
@@ -231,27 +244,42 @@ impl Training {
         let number = self.state.step + 1;
         let all = self.examples_of(step.micro_batches.iter().flatten());
         let loss_tokens: usize = all.iter().map(|it| it.loss_tokens()).sum();
-        let vector = Tensor::zeros(self.layout.len(), DType::F32, self.model.device())?;
-        let (mut loss, mut tokens) = (0.0, 0);
-        for (place, numbers) in step.micro_batches.iter().enumerate() {
-            let packed = MicroBatch::new(&self.examples_of(numbers), self.model.device())?;
-            tokens += packed.host_tokens.len();
-            let path = ["dropout", &number.to_string(), &place.to_string()];
-            let pass = Pass {
-                model: &self.model,
-                layout: &self.layout,
-                gradients: &vector,
-                recompute: self.recipe.recompute,
-                dropout: self.recipe.lora_dropout,
-                seed: Random::new(self.recipe.seed, &path).bits(),
-            };
-            loss += pass.run(&packed, 1.0 / loss_tokens as f64)?;
+        let scale = 1.0 / loss_tokens as f64;
+        let parts = &step.micro_batches;
+        let make = |place: usize| self.part(number, place, &parts[place], scale);
+        let made: Vec<Result<Gradients>> = match self.model.device() {
+            Device::Cpu => side_by_side(parts.len(), make),
+            _ => (0..parts.len()).map(make).collect(),
+        };
+        let sum = made.into_iter().reduce(|sum, part| sum?.add(part?));
+        match sum.transpose()? {
+            Some(sum) => Ok(Gradients {
+                loss: sum.loss * scale,
+                ..sum
+            }),
+            None => bail!("step {number} has no examples"),
         }
+    }
+
+    /// The gradients of `scale` times the sum of one micro-batch's losses, and that sum.
+    fn part(&self, step: usize, place: usize, examples: &[usize], scale: f64) -> Result<Gradients> {
+        let device = self.model.device();
+        let packed = MicroBatch::new(&self.examples_of(examples), device)?;
+        let vector = Tensor::zeros(self.layout.len(), DType::F32, device)?;
+        let path = ["dropout", &step.to_string(), &place.to_string()];
+        let pass = Pass {
+            model: &self.model,
+            layout: &self.layout,
+            gradients: &vector,
+            recompute: self.recipe.recompute,
+            dropout: self.recipe.lora_dropout,
+            seed: Random::new(self.recipe.seed, &path).bits(),
+        };
         Ok(Gradients {
+            loss: pass.run(&packed, scale)?,
             vector,
-            loss: loss / loss_tokens as f64,
-            tokens,
-            loss_tokens,
+            tokens: packed.host_tokens.len(),
+            loss_tokens: packed.loss_tokens,
         })
     }
 
