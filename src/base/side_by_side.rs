@@ -56,9 +56,9 @@ mod tests {
     fn results_come_in_order_on_any_number_of_threads() {
         for threads in [1, 2, 5] {
             let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-            let made = pool.unwrap().install(|| {
-                side_by_side(4, |piece| (piece * piece, rayon::current_num_threads()))
-            });
+            let made = pool
+                .unwrap()
+                .install(|| side_by_side(4, |piece| (piece * piece, rayon::current_num_threads())));
             let (squares, shares): (Vec<_>, Vec<_>) = made.into_iter().unzip();
             assert_eq!(squares, [0, 1, 4, 9]);
             assert!(shares.iter().all(|share| *share == 1), "{shares:?}");

@@ -452,7 +452,10 @@ impl NullaryFnOnce for SoftmaxBackward<'_> {
         let rows = self.dweights.chunks_exact_mut(self.keys).zip(weights);
         for (row, (dweights, weights)) in (self.first_row..).zip(rows) {
             let columns = self.columns.clone();
-            let mean = dot(&self.dout.row(row)[columns.clone()], &self.out.row(row)[columns]);
+            let mean = dot(
+                &self.dout.row(row)[columns.clone()],
+                &self.out.row(row)[columns],
+            );
             for (dweight, weight) in dweights.iter_mut().zip(weights) {
                 *dweight = weight * (*dweight - mean) * self.scale;
             }

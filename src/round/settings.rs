@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for the embedded base: ten iterations take about twenty minutes on two
+    /// The settings for the embedded base: ten iterations take about a quarter of an hour on two
     /// cores. `models/nano/LOG.md` says what each was chosen by.
     pub fn nano() -> Self {
         Self {
@@ -60,8 +60,8 @@ impl Settings {
             database: None,
             initial_train: None,
             practice: Policy {
-                siblings: 600,
-                siblings_each: 12,
+                siblings: 440,
+                siblings_each: 10,
                 new_percent: 60,
                 sibling_turns: 3,
                 known_turns: 2,

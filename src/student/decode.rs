@@ -296,10 +296,7 @@ impl<'a> Group<'a> {
         if is_greedy && !self.settings.logprobs {
             return Ok((self.logits.argmax(D::Minus1)?.to_vec1()?, Vec::new()));
         }
-        let logits = self
-            .logits
-            .to_dtype(DType::F32)?
-            .to_device(&Device::Cpu)?;
+        let logits = self.logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
         let mut tokens = Vec::with_capacity(self.open.len());
         let mut logprobs = Vec::new();
         for (place, row) in self.open.iter().enumerate() {
