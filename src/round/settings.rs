@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for the embedded base: ten iterations take about a quarter of an hour on two
+    /// The settings for the embedded base: ten iterations take 13 minutes on two
     /// cores. `models/nano/LOG.md` says what each was chosen by.
     pub fn nano() -> Self {
         Self {
