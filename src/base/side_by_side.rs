@@ -6,7 +6,6 @@
 //! **Invariant.** Results come in the order of the pieces; nothing depends on the number of
 //! threads but the time.
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -16,12 +15,15 @@ use rayon::ThreadPoolBuilder;
 pub fn side_by_side<T: Send>(pieces: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = rayon::current_num_threads();
     let at_a_time = threads.min(pieces);
-    let share = NonZero::new(threads / at_a_time.max(1)).map_or(1, NonZero::get);
-    let pools = (0..at_a_time).map(|_| ThreadPoolBuilder::new().num_threads(share).build());
-    let pools: Vec<_> = match pools.collect::<Result<_, _>>() {
-        Ok(pools) if at_a_time > 1 => pools,
-        // No more threads are to be had: one piece after the other.
-        _ => return (0..pieces).map(make).collect(),
+    let one_by_one = || (0..pieces).map(&make).collect();
+    if at_a_time < 2 {
+        return one_by_one();
+    }
+    let pool = || ThreadPoolBuilder::new().num_threads(threads / at_a_time);
+    let pools = (0..at_a_time).map(|_| pool().build());
+    let Ok(pools) = pools.collect::<Result<Vec<_>, _>>() else {
+        // The system has no more threads for us.
+        return one_by_one();
     };
     let next = AtomicUsize::new(0);
     let work = || {
@@ -37,12 +39,11 @@ pub fn side_by_side<T: Send>(pieces: usize, make: impl Fn(usize) -> T + Sync) ->
     let mut made: Vec<(usize, T)> = thread::scope(|scope| {
         let workers = pools.iter().map(|pool| scope.spawn(|| pool.install(work)));
         let workers: Vec<_> = workers.collect();
-        let join = |worker: thread::ScopedJoinHandle<'_, Vec<(usize, T)>>| {
-            worker
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        workers.into_iter().flat_map(join).collect()
+        let made = workers.into_iter().map(|worker| match worker.join() {
+            Ok(made) => made,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        made.flatten().collect()
     });
     made.sort_by_key(|(piece, _)| *piece);
     made.into_iter().map(|(_, made)| made).collect()
