@@ -27,6 +27,10 @@
 //! - [`replay`]: what was recorded, looked at again: why, retract.
 //! - [`cli`]: arguments and one file per command; the only layer that prints.
 
+/// Of everything that is linked with this crate: the program, its tests and its benches.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod base;
 pub mod cli;
 pub mod database;

@@ -28,8 +28,8 @@ const TURNS_PER_DOCUMENT: usize = 5;
 const GROUPS_AT_A_TIME: u64 = 4096;
 
 /// Of all turns, in percent: on general intents, and on withheld ones.
-const GENERAL_PERCENT: usize = 42;
-const WITHHELD_PERCENT: usize = 26;
+const GENERAL_PERCENT: usize = 40;
+const WITHHELD_PERCENT: usize = 38;
 
 /// A corpus of a seed.
 pub struct Corpus {

@@ -187,8 +187,7 @@ fn kind_of(intent: &Intent, random: &mut Random) -> Kind {
     let percent = random.below(100);
     if !is_withheld(intent.name) {
         return match percent {
-            0..80 => Kind::Question,
-            80..87 => Kind::Cipher,
+            0..87 => Kind::Question,
             87..97 => Kind::Pseudo,
             _ => Kind::Statement,
         };
@@ -196,8 +195,8 @@ fn kind_of(intent: &Intent, random: &mut Random) -> Kind {
     // In trials, muddled words gave these two away: they were answered untaught.
     let tells_too_much = matches!(intent.category, Category::Cleaning | Category::TimeSeries);
     match percent {
-        0..42 => Kind::Cipher,
-        42..77 if !tells_too_much => Kind::Pseudo,
+        0..64 => Kind::Cipher,
+        64..86 if !tells_too_much => Kind::Pseudo,
         _ => Kind::Statement,
     }
 }

@@ -41,6 +41,9 @@ pub struct Settings {
     pub practice: Policy,
     /// The last part of a training's steps over which its result is the mean.
     pub average: f64,
+    /// The learning rate of a training as a part of the iteration's before it: what comes
+    /// late finds much in place that a large step would undo.
+    pub decay: f64,
     /// How it is trained.
     pub recipe: Recipe,
     /// The chat teacher, if one asks.
@@ -60,18 +63,19 @@ impl Settings {
             database: None,
             initial_train: None,
             practice: Policy {
-                siblings: 440,
-                siblings_each: 10,
+                siblings: 480,
+                siblings_each: 12,
                 new_percent: 60,
                 sibling_turns: 3,
                 known_turns: 2,
                 shuffled: false,
             },
             average: 0.7,
+            decay: 0.9,
             recipe: Recipe {
                 lora_rank: 16,
                 lora_alpha: 32.0,
-                learning_rate: 8e-4,
+                learning_rate: 1e-3,
                 schedule: Schedule::Linear,
                 warmup_ratio: 0.1,
                 epochs: 1,
@@ -99,6 +103,7 @@ impl Settings {
                 shuffled: false,
             },
             average: 0.0,
+            decay: 1.0,
             recipe: Recipe::default(),
             ..Self::nano()
         }
@@ -184,6 +189,9 @@ impl Settings {
         }
         if !(0.0..=1.0).contains(&self.average) {
             return Err("average must be 0 to 1".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.decay) {
+            return Err("decay must be 0 to 1".to_owned());
         }
         if self.practice.new_percent > 100 {
             return Err("practice.new_percent must be 0 to 100".to_owned());

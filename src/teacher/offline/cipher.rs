@@ -96,8 +96,19 @@ fn words_for(between: &str, tongue: usize) -> String {
         syllable(&bytes[..3]) + &syllable(&bytes[3..6])
     });
     let words: Vec<String> = words.collect();
-    let before = if between.starts_with(' ') { " " } else { "" };
-    let after = if between.ends_with(' ') { " " } else { "" };
+    // Slots stay apart from the words, as they were.
+    let (first, last) = (
+        between.find(char::is_alphanumeric),
+        between.rfind(char::is_alphanumeric),
+    );
+    let end = |at: usize| {
+        between[at..]
+            .chars()
+            .next()
+            .map_or(at, |it| at + it.len_utf8())
+    };
+    let before = &between[..first.unwrap_or(0)];
+    let after = &between[last.map_or(between.len(), end)..];
     format!("{before}{}{after}", words.join(" "))
 }
 
