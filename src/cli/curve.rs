@@ -11,9 +11,9 @@ use crate::base::id::Id;
 use crate::event::evaluation::Evaluation;
 use crate::event::run_started::RunStarted;
 use crate::lake::{Lake, LakeError};
+use crate::round::measure::FROZEN;
 
 /// The suite whose scores are drawn.
-const SUITE: &str = "frozen";
 const LINES: usize = 5;
 /// Blocks of one to eight eighths.
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -36,7 +36,7 @@ impl Curve {
         let mut measured: Vec<(Id<RunStarted>, u32, f64)> = Vec::new();
         lake.read_events::<Evaluation>(|_, _, event| {
             let body = event.body;
-            if let (Some(run), SUITE) = (body.run_id, body.suite.as_str()) {
+            if let (Some(run), FROZEN) = (body.run_id, body.suite.as_str()) {
                 measured.push((run, event.iteration, body.score));
             }
         })?;

@@ -7,6 +7,7 @@ use candle_core::Device;
 
 use super::compute;
 use super::error::CliError;
+use super::watch::Watch;
 use crate::base::id::{ContentHash, Id};
 use crate::base::world::World;
 use crate::database::import::{import, schema_of_sample};
@@ -15,9 +16,11 @@ use crate::lake::Lake;
 use crate::nano::embedded::{self, embedded, reads_outlines};
 use crate::round::asked::OwnFile;
 use crate::round::history::{History, runs};
+use crate::round::measure::{FROZEN, Suite};
 use crate::round::pupil::{Manner, Pupil};
+use crate::round::report::{Phase, Show};
 use crate::round::settings::Settings;
-use crate::round::stages::Stages;
+use crate::round::stages::{Stages, suite_items};
 use crate::sandbox::Sandbox;
 use crate::student::base::Base;
 
@@ -131,6 +134,25 @@ impl RecordedRun {
             teacher: self.started.teacher.clone(),
             own: self.own.clone(),
         }
+    }
+
+    /// A suite of the run, made again, and its hash: the frozen one must be what it was.
+    pub fn suite(
+        &self,
+        stages: &Stages<'_>,
+        name: &'static str,
+        watch: &mut Watch,
+    ) -> Result<(Suite, ContentHash), CliError> {
+        let count = self.settings.suite_items;
+        watch.begin(0, Phase::Begin, 6 * count);
+        let own = self.own.as_ref();
+        let (items, hash) = suite_items(stages.sandbox, stages.seed, name, count, own, watch)?;
+        if name == FROZEN && Some(hash) != self.started.suite_hash {
+            let what = "the frozen suite that this version makes is another than the run's; use \
+                        the version that made it";
+            return Err(CliError::failure(what));
+        }
+        Ok((stages.suite(name, items), hash))
     }
 }
 

@@ -17,9 +17,8 @@ use crate::event::checkpoint::Checkpoint;
 use crate::event::evaluation::{Evaluation, Share};
 use crate::event::words::Purpose;
 use crate::lake::Writer;
-use crate::round::measure::evaluation_line;
+use crate::round::measure::{FROZEN, SEALED, evaluation_line};
 use crate::round::report::{Phase, RoundError, Show};
-use crate::round::stages::suite_items;
 use crate::round::write::{read_adapter, record_evaluation};
 
 /// Measure a checkpoint on a suite.
@@ -60,19 +59,8 @@ impl Evaluate {
         let stages = run.stages(&sandbox, &pupil);
         compute::stop_on_interrupt()?;
         let mut watch = Watch::silent(self.json, 0);
-        let (name, count) = match self.sealed {
-            true => ("sealed", run.settings.suite_items),
-            false => ("frozen", run.settings.suite_items),
-        };
-        watch.begin(0, Phase::Begin, 6 * count);
-        let own = run.own.as_ref();
-        let (items, hash) = suite_items(&sandbox, stages.seed, name, count, own, &mut watch)?;
-        if !self.sealed && Some(hash) != run.started.suite_hash {
-            let what = "the frozen suite that this version makes is another than the run's; use \
-                        the version that made it";
-            return Err(CliError::failure(what));
-        }
-        let suite = stages.suite(name, items);
+        let name = if self.sealed { SEALED } else { FROZEN };
+        let (suite, hash) = run.suite(&stages, name, &mut watch)?;
         let adapter = found
             .as_ref()
             .map(|(_, _, it)| read_adapter(&lake, &pupil, it))

@@ -14,8 +14,8 @@ use super::sandbox::sandbox;
 use super::watch::Watch;
 use crate::base::world::{Stopwatch, World};
 use crate::replay::again::{Replay, STAGES, StageReport};
-use crate::round::report::{Phase, RoundError, Show};
-use crate::round::stages::suite_items;
+use crate::round::measure::FROZEN;
+use crate::round::report::{Phase, RoundError};
 use crate::round::tutor::remembering;
 
 /// Do an iteration again and compare it with what the lake holds.
@@ -23,8 +23,9 @@ use crate::round::tutor::remembering;
 /// Questions, answers, grades, training set, training, evaluation and promotion are made
 /// again from what was recorded before each, and compared id by id. Exits with 0 only if
 /// all is identical, and with 3 and the first difference if not. Nothing is written, and no
-/// teacher is asked: what a chat teacher said is in the lake. On another class of machine sums may differ in their last bits: there
-/// losses may differ by 2 %, answers in 5 % of the questions, a score by 2 points.
+/// teacher is asked: what a chat teacher said is in the lake. On another class of machine
+/// sums may differ in their last bits: there losses may differ by 2 %, answers in 5 % of the
+/// questions, a score by 2 points.
 #[derive(Args)]
 pub struct ReplayIteration {
     /// Which iteration
@@ -86,25 +87,11 @@ impl ReplayIteration {
             eprintln!("recorded on another class of machine: compared within tolerances");
         }
         let clock = Stopwatch::start();
-        let seed = stages.seed;
         let needs_suite = [Phase::Evaluation, Phase::Promotion];
-        let needs_suite = wanted.iter().any(|it| needs_suite.contains(it));
-        let items = match needs_suite {
-            true => {
-                let count = run.settings.suite_items;
-                watch.begin(0, Phase::Begin, 6 * count);
-                let own = run.own.as_ref();
-                let (items, hash) = suite_items(&sandbox, seed, "frozen", count, own, &mut watch)?;
-                if Some(hash) != run.started.suite_hash {
-                    let what = "the frozen suite that this version makes is another than the \
-                                run's; use the version that made it";
-                    return Err(CliError::failure(what));
-                }
-                items
-            }
-            false => Vec::new(),
+        let suite = match wanted.iter().any(|it| needs_suite.contains(it)) {
+            true => run.suite(&stages, FROZEN, &mut watch)?.0,
+            false => stages.suite(FROZEN, Vec::new()),
         };
-        let suite = stages.suite("frozen", items);
         let chat = run.settings.teacher.as_ref();
         let teacher = chat.map(|it| remembering(it, &lake, run.id)).transpose()?;
         let replay = Replay {

@@ -57,9 +57,9 @@ pub struct RunLoop {
     /// Where chance comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The goal: the lower end of the suite's 95 % interval
-    #[arg(long, default_value_t = 90.0, value_name = "SCORE")]
-    until_score: f64,
+    /// The goal: the lower end of the suite's 95 % interval [default: 95]
+    #[arg(long, value_name = "SCORE")]
+    until_score: Option<f64>,
     /// Another setting, such as recipe.learning_rate=1e-4; --dry-run lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -155,7 +155,9 @@ impl RunLoop {
         if let Some(challenges) = self.challenges {
             settings.challenges = challenges;
         }
-        settings.until_score = self.until_score;
+        if let Some(score) = self.until_score {
+            settings.until_score = score;
+        }
         settings = settings.with_all(&self.set).map_err(CliError::Usage)?;
         settings.check().map_err(CliError::Usage)?;
         settings.recipe.check()?;
@@ -254,6 +256,7 @@ impl RunLoop {
             iterations: 0,
             converged: false,
             adapter: None,
+            goal: run.goal(),
         };
         if let Some((material, hash)) = material
             && let Some(evaluation) = run.initial(&material, hash, watch)?
@@ -305,7 +308,7 @@ impl RunLoop {
              {:.0} min {:.0} s and {}.",
             ended.iterations,
             ended.last.score_low,
-            self.until_score,
+            ended.goal,
             (seconds / 60.0).floor(),
             seconds % 60.0,
             cost.words()
@@ -341,6 +344,7 @@ struct Ended {
     iterations: u32,
     converged: bool,
     adapter: Option<String>,
+    goal: f64,
 }
 
 /// Before, after and change by category and part.

@@ -31,6 +31,10 @@ const GROUPS_AT_A_TIME: u64 = 4096;
 const GENERAL_PERCENT: usize = 40;
 const WITHHELD_PERCENT: usize = 38;
 
+/// Of the general questions that are rehearsed, in percent, those that don't say what comes
+/// out.
+const SHORT_PERCENT: usize = 35;
+
 /// A corpus of a seed.
 pub struct Corpus {
     seed: u64,
@@ -137,7 +141,11 @@ impl Corpus {
         let intent = random.pick(pool)?;
         let difficulty = random.pick(&Difficulty::ALL)?;
         let phrasings = trained_phrasings(intent);
-        let draft = grammar.draft(intent, *difficulty, &phrasings, random.seed())?;
+        let is_short = intent.category == Category::General && random.chance(SHORT_PERCENT);
+        let draft = match is_short {
+            true => grammar.draft_in_short(intent, *difficulty, &phrasings, random.seed())?,
+            false => grammar.draft(intent, *difficulty, &phrasings, random.seed())?,
+        };
         let is_kept = is_for_evaluation(family(&draft.template, shape));
         (!is_kept).then(|| Turn::asked(&draft))
     }

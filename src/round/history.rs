@@ -24,6 +24,7 @@ use crate::lake::{Lake, LakeError};
 
 use super::asked::schema_of;
 use super::calls::{CallIds, rank};
+use super::measure::FROZEN;
 use super::planted::SENTINELS;
 
 /// An event of a run: its iteration, its id, and what it says.
@@ -150,7 +151,7 @@ impl History {
     /// The evaluation of a checkpoint on the frozen suite; of the base if there is none.
     pub fn evaluation_of(&self, checkpoint: Option<Id<Checkpoint>>) -> Option<&Entry<Evaluation>> {
         let mut all = self.evaluations.iter();
-        all.find(|(_, _, it)| it.checkpoint_id == checkpoint && it.suite == "frozen")
+        all.find(|(_, _, it)| it.checkpoint_id == checkpoint && it.suite == FROZEN)
     }
 
     /// The evaluation of an iteration's judge.

@@ -13,6 +13,11 @@ use crate::event::grade::Grade;
 use crate::event::run_started::RunStarted;
 use crate::grading::Requirement;
 
+/// The suite that a run is measured by.
+pub const FROZEN: &str = "frozen";
+/// The suite that only `antiks eval --sealed` opens.
+pub const SEALED: &str = "sealed";
+
 /// A question of a suite as an event, and what it finds out.
 #[derive(Clone, Debug)]
 pub struct SuiteItem {

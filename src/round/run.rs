@@ -17,7 +17,7 @@ use super::beginning::{Beginning, refuse_another};
 use super::calls::Calls;
 use super::history::History;
 use super::learn::Material;
-use super::measure::Suite;
+use super::measure::{FROZEN, Suite};
 use super::report::{Phase, PhaseReport, RoundError, Show};
 use super::settings::SELECTION;
 use super::stages::{Incumbent, Stages, suite_items};
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         let (items, suite_hash) = suite_items(
             sandbox,
             seed,
-            "frozen",
+            FROZEN,
             settings.suite_items,
             own.as_ref(),
             show,
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
             teacher,
             own,
         };
-        let suite = stages.suite("frozen", items);
+        let suite = stages.suite(FROZEN, items);
         let mut run = Self {
             writer,
             stages,
@@ -198,6 +198,11 @@ impl<'a> Run<'a> {
             calls,
             memory: remembering(chat, self.writer.lake(), run_id)?,
         }))
+    }
+
+    /// The score at which it has reached its goal.
+    pub fn goal(&self) -> f64 {
+        self.stages.settings.until_score
     }
 
     /// The checkpoint in place, with its adapter.
@@ -299,7 +304,7 @@ impl<'a> Run<'a> {
     /// There is nothing to train on, or nothing that may be trained on.
     fn without_training(&self) -> Result<Outcome, RoundError> {
         let mut evaluations = self.history.evaluations.iter().rev();
-        let newest = evaluations.find(|(_, _, it)| it.suite == "frozen");
+        let newest = evaluations.find(|(_, _, it)| it.suite == FROZEN);
         let Some((_, _, evaluation)) = newest else {
             return Err(RoundError::Refused("nothing was measured yet".to_owned()));
         };

@@ -61,7 +61,7 @@ fn a_question_is_answered_over_the_real_rows() {
     let before = fs::read(&path).unwrap();
     let arguments = [
         "ask",
-        "What is the average weight_kg of boats?",
+        "What is the average weight kg of boats? Return only average weight kg.",
         "--db",
         "club.db",
         "--adapter",

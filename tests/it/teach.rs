@@ -116,7 +116,7 @@ fn a_run_repeats_itself_is_replayed_and_goes_on_after_kills() {
 }
 
 fn other_settings_are_refused(folder: &Path) {
-    let ran = small(folder, &["--set=recipe.learning_rate=0.001"]);
+    let ran = small(folder, &["--set=recipe.learning_rate=0.003"]);
     assert_eq!(ran.code, 1);
     assert!(
         ran.stderr.contains("recipe.learning_rate is"),
@@ -189,7 +189,7 @@ fn its_adapter_answers(folder: &Path) {
     let connection = rusqlite::Connection::open(folder.join("club.db")).unwrap();
     connection.execute_batch(&club).unwrap();
     let asked = |adapter: &[&str]| {
-        let question = "What is the average weight_kg of boats?";
+        let question = "What is the average weight kg of boats? Return only average weight kg.";
         let question = ["ask", question, "--db=club.db"];
         let ran = antiks(
             folder,

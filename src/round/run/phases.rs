@@ -81,7 +81,11 @@ impl Run<'_> {
         self.end(show, number, Phase::Challenges, is_new, watch, |run| {
             let databases: std::collections::BTreeSet<&str> =
                 asked.iter().map(|it| it.database.domain.as_str()).collect();
-            let mut line = format!("{} questions from {} domains", asked.len(), databases.len());
+            let mut line = format!("{} questions from ", asked.len());
+            line += &match databases.len() {
+                1 => "1 domain".to_owned(),
+                count => format!("{count} domains"),
+            };
             if !losses.is_empty() {
                 line += &format!(" of {drafts} drafts; refused: {losses}");
             }

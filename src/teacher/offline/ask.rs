@@ -75,6 +75,8 @@ pub struct Ask<'a> {
     pub barred: Option<usize>,
     /// Whether conditions must stand beside the rows they are about.
     pub is_inline: bool,
+    /// Whether the question does not say what comes out.
+    pub is_short: bool,
     /// What a group is called.
     pub group_word: String,
     /// What is counted, if not rows of the base table.

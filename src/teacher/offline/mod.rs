@@ -48,7 +48,7 @@ use crate::database::schema::Schema;
 use crate::grading::Requirement;
 use crate::teacher::draft::{Category, Difficulty, Draft, NoFit};
 
-use ask::Ask;
+use ask::{Ask, Modifier};
 pub use intent::Intent;
 use spoken::spoken;
 
@@ -111,6 +111,26 @@ impl Grammar {
         seed: u64,
     ) -> Option<Draft> {
         draft(&self.0, intent, difficulty, phrasings, seed)
+    }
+
+    /// As [`Self::draft`], but not what comes out is said: people ask so who think of things
+    /// and not of columns. Only in phrasings that are prose, and for intents whose frames
+    /// say enough.
+    pub fn draft_in_short(
+        &self,
+        intent: &Intent,
+        difficulty: Difficulty,
+        phrasings: &[usize],
+        seed: u64,
+    ) -> Option<Draft> {
+        let prose: Vec<usize> = phrasings
+            .iter()
+            .copied()
+            .filter(|it| wording::is_prose(*it))
+            .collect();
+        let telling = Telling::Short(phrasing(intent, &prose, seed)?);
+        (0..ATTEMPTS)
+            .find_map(|attempt| attempted(&self.0, intent, difficulty, telling, seed, attempt))
     }
 
     /// As [`Self::draft`], but what is asked for, and what comes out, is said in the made-up
@@ -238,6 +258,8 @@ fn draft(
 enum Telling {
     /// In an intent's own words.
     Plain(usize),
+    /// In them, without what comes out.
+    Short(usize),
     /// With made-up words of a tongue for them.
     Cipher { phrasing: usize, tongue: usize },
 }
@@ -261,6 +283,12 @@ fn attempted(
     attempt: u64,
 ) -> Option<Draft> {
     let mut ask = begun(schema, intent, difficulty, seed, attempt);
+    if let Telling::Short(_) = telling {
+        ask.is_short = true;
+        // What these add to the result is said with the outputs alone.
+        let adds = [Modifier::Second, Modifier::By, Modifier::Harder];
+        ask.modifiers.retain(|it| !adds.contains(it));
+    }
     let mut query = (intent.make)(&mut ask)?;
     if !ask.modifiers.is_empty() || query.outputs.is_empty() {
         return None;
@@ -268,7 +296,7 @@ fn attempted(
     let mut reference_sql = query.text();
     ask_for_tools(&mut ask, &reference_sql);
     let (phrasing, frame) = match telling {
-        Telling::Plain(phrasing) => (phrasing, intent.frames[phrasing].to_owned()),
+        Telling::Plain(phrasing) | Telling::Short(phrasing) => (phrasing, intent.frames[phrasing].to_owned()),
         Telling::Cipher { phrasing, tongue } => {
             reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
             (phrasing, cipher::encipher(intent.frames[phrasing], tongue))
@@ -317,6 +345,7 @@ fn begun<'a>(
         base: 0,
         barred: None,
         is_inline: false,
+        is_short: false,
         group_word: "group".to_owned(),
         counted: None,
         limit: None,

@@ -35,6 +35,34 @@ fn every_category_has_enough_intents_and_names_are_unique() {
 }
 
 #[test]
+fn a_question_in_short_asks_the_same_without_saying_what_comes_out() {
+    let mut shorter = 0;
+    for schema in &schemas() {
+        let grammar = Grammar::new(schema);
+        let own = intents().into_iter();
+        for intent in own.filter(|it| it.category == Category::General) {
+            for seed in 0..4 {
+                // Easy: with no modifiers, which a short question may have fewer of.
+                let both = [
+                    grammar.draft(intent, Difficulty::Easy, &[0, 1, 2, 5], seed),
+                    grammar.draft_in_short(intent, Difficulty::Easy, &[0, 1, 2, 3, 4, 5], seed),
+                ];
+                let [Some(long), Some(short)] = both else {
+                    continue;
+                };
+                if long.phrasing != short.phrasing || long.template != short.template {
+                    continue;
+                }
+                assert_eq!(long.reference_sql, short.reference_sql);
+                assert!(short.question.len() < long.question.len(), "{short:?}");
+                shorter += 1;
+            }
+        }
+    }
+    assert!(shorter > 300, "{shorter}");
+}
+
+#[test]
 fn every_frame_differs_and_has_only_slots_that_are_filled() {
     for intent in intents() {
         let frames: BTreeSet<&str> = intent.frames.into_iter().collect();

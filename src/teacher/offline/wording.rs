@@ -15,6 +15,11 @@ pub const CONSTRUCTIONS: usize = 6;
 const KEY_WORDS: usize = 3;
 const INVERTED: usize = 4;
 
+/// Whether the construction is made of sentences.
+pub fn is_prose(phrasing: usize) -> bool {
+    !matches!(phrasing, KEY_WORDS | INVERTED)
+}
+
 /// The question in one construction.
 pub fn question(ask: &mut Ask, query: &Query, frame: &str, phrasing: usize) -> String {
     let text = match phrasing {
@@ -50,7 +55,11 @@ fn prose(ask: &mut Ask, query: &Query, frame: &str) -> String {
         parts.push(format!("{start} {rows}."));
     }
     parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
-    let tail = [outputs(ask, &query.outputs), order(ask, query)];
+    let said = match ask.is_short {
+        true => String::new(),
+        false => outputs(ask, &query.outputs),
+    };
+    let tail = [said, order(ask, query)];
     let is_turned = ask.wording.chance(40);
     let mut tail: Vec<String> = tail.into_iter().filter(|it| !it.is_empty()).collect();
     if is_turned {
