@@ -31,10 +31,6 @@ const GROUPS_AT_A_TIME: u64 = 4096;
 const GENERAL_PERCENT: usize = 40;
 const WITHHELD_PERCENT: usize = 38;
 
-/// Of the general questions that are rehearsed, in percent, those that don't say what comes
-/// out.
-const SHORT_PERCENT: usize = 35;
-
 /// A corpus of a seed.
 pub struct Corpus {
     seed: u64,
@@ -127,11 +123,13 @@ impl Corpus {
     }
 
     /// A turn over a schema on what is known: on a general intent or one of the six
-    /// categories, each half of the time.
+    /// categories, each half of the time. Of the general ones so many in a hundred don't say
+    /// what comes out.
     pub fn known_turn(
         &self,
         grammar: &Grammar,
         shape: [u8; 32],
+        short_percent: usize,
         random: &mut Random,
     ) -> Option<Turn> {
         let pool = match random.chance(50) {
@@ -141,7 +139,9 @@ impl Corpus {
         let intent = random.pick(pool)?;
         let difficulty = random.pick(&Difficulty::ALL)?;
         let phrasings = trained_phrasings(intent);
-        let is_short = intent.category == Category::General && random.chance(SHORT_PERCENT);
+        let is_short = short_percent > 0
+            && intent.category == Category::General
+            && random.chance(short_percent);
         let draft = match is_short {
             true => grammar.draft_in_short(intent, *difficulty, &phrasings, random.seed())?,
             false => grammar.draft(intent, *difficulty, &phrasings, random.seed())?,

@@ -77,6 +77,17 @@ pub struct Practised<'a> {
     pub seed: u64,
 }
 
+impl Practised<'_> {
+    /// Who brings a database will ask as people ask, without saying what is to come out; a
+    /// suite asks as the corpus does.
+    fn short_percent(&self) -> usize {
+        match self.own {
+            Some(_) => SHORT_PERCENT,
+            None => 0,
+        }
+    }
+}
+
 /// A mistake, and when it was made.
 #[derive(Clone, Debug)]
 pub struct Mistake {
@@ -88,6 +99,9 @@ pub struct Mistake {
     pub need: f64,
 }
 
+/// Of general questions that are rehearsed for a user's own database, those in short, in
+/// percent.
+const SHORT_PERCENT: usize = 50;
 /// Lessons over the user's own database, in percent.
 const OWN_PERCENT: usize = 50;
 /// What is mastered is practised still, but seldom.
@@ -140,8 +154,11 @@ pub fn alone(
     let path = [iteration.to_string(), place.to_string()];
     let mut random = Random::new(practised.seed, &["alone", &path[0], &path[1]]);
     let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
-    let known = (0..practised.policy.known_turns)
-        .filter_map(|_| practised.corpus.known_turn(&grammar, shape, &mut random));
+    let known = (0..practised.policy.known_turns).filter_map(|_| {
+        practised
+            .corpus
+            .known_turn(&grammar, shape, practised.short_percent(), &mut random)
+    });
     let mut turns: Vec<(Turn, Option<usize>)> = known.map(|turn| (turn, None)).collect();
     turns.push((turn, Some(place)));
     random.shuffle(&mut turns);
@@ -210,8 +227,11 @@ fn lesson(
             continue;
         }
         if asked == wanted.len() {
-            let known = (0..practised.policy.known_turns)
-                .filter_map(|_| practised.corpus.known_turn(&grammar, shape, random));
+            let known = (0..practised.policy.known_turns).filter_map(|_| {
+                practised
+                    .corpus
+                    .known_turn(&grammar, shape, practised.short_percent(), random)
+            });
             turns.extend(known.map(|turn| (turn, None)));
             random.shuffle(&mut turns);
         }

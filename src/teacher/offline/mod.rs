@@ -296,7 +296,9 @@ fn attempted(
     let mut reference_sql = query.text();
     ask_for_tools(&mut ask, &reference_sql);
     let (phrasing, frame) = match telling {
-        Telling::Plain(phrasing) | Telling::Short(phrasing) => (phrasing, intent.frames[phrasing].to_owned()),
+        Telling::Plain(phrasing) | Telling::Short(phrasing) => {
+            (phrasing, intent.frames[phrasing].to_owned())
+        }
         Telling::Cipher { phrasing, tongue } => {
             reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
             (phrasing, cipher::encipher(intent.frames[phrasing], tongue))
