@@ -18,7 +18,7 @@ use crate::teacher::draft::{Category, Difficulty};
 use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, Intent, intents};
 
-use super::document::{Document, Turn};
+use super::document::{Document, Turn, is_in_short};
 use super::withheld::is_withheld;
 
 /// Turns that are tried over one schema, and the most that one document has.
@@ -139,10 +139,7 @@ impl Corpus {
         let intent = random.pick(pool)?;
         let difficulty = random.pick(&Difficulty::ALL)?;
         let phrasings = trained_phrasings(intent);
-        let is_short = short_percent > 0
-            && intent.category == Category::General
-            && random.chance(short_percent);
-        let draft = match is_short {
+        let draft = match is_in_short(intent, short_percent, random) {
             true => grammar.draft_in_short(intent, *difficulty, &phrasings, random.seed())?,
             false => grammar.draft(intent, *difficulty, &phrasings, random.seed())?,
         };

@@ -11,7 +11,6 @@ use crate::database::schema::Schema;
 use crate::grading::signature::{family, is_for_evaluation};
 use crate::student::error::StudentError;
 use crate::student::message::Message;
-use crate::student::tokenizer::Tokenizer;
 use crate::teacher::draft::{Category, Difficulty, Draft};
 use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, Intent};
@@ -20,6 +19,10 @@ use crate::train::batch::TokenExample;
 use super::pseudo::pseudo_question;
 use super::vocabulary::{BOS, EOS};
 use super::withheld::is_withheld;
+
+/// Of general questions, in percent: those that don't say what comes out. Without any, a base
+/// takes what people ask for a tongue.
+const SHORT_PERCENT: usize = 25;
 
 /// What a turn teaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,11 +73,13 @@ impl Turn {
         let difficulty = *random.pick(&Difficulty::ALL)?;
         let kind = kind_of(intent, random);
         let seed = random.seed();
+        let phrasings = trained_phrasings(intent);
         let draft = match kind {
-            Kind::Question => {
-                grammar.draft(intent, difficulty, &trained_phrasings(intent), seed)?
+            Kind::Question if is_in_short(intent, SHORT_PERCENT, random) => {
+                grammar.draft_in_short(intent, difficulty, &phrasings, seed)?
             }
-            _ => grammar.draft_in_cipher(intent, difficulty, &trained_phrasings(intent), seed)?,
+            Kind::Question => grammar.draft(intent, difficulty, &phrasings, seed)?,
+            _ => grammar.draft_in_cipher(intent, difficulty, &phrasings, seed)?,
         };
         if is_for_evaluation(family(&draft.template, shape)) {
             return None;
@@ -136,10 +141,10 @@ impl Document {
     /// hold; `None` if they don't hold one. Every statement is learned.
     ///
     /// # Errors
-    /// What the tokenizer says.
+    /// What `read` says, which gives the ids of a text.
     pub fn encode(
         &self,
-        tokenizer: &Tokenizer,
+        mut read: impl FnMut(&str) -> Result<Vec<u32>, StudentError>,
         max_tokens: usize,
     ) -> Result<Option<TokenExample>, StudentError> {
         let (mut tokens, mut learned) = (Vec::new(), Vec::new());
@@ -147,9 +152,8 @@ impl Document {
             // Turns end with a token that nothing is merged with, so they can be read one
             // by one, which a template would not know.
             let begin = if place == 0 { BOS } else { "" };
-            let asked = format!("{begin}{}\nA:", self.asked(place));
-            let asked = tokenizer.encode(&asked, false)?;
-            let answer = tokenizer.encode(&format!("{}{EOS}", turn.sql), false)?;
+            let asked = read(&format!("{begin}{}\nA:", self.asked(place)))?;
+            let answer = read(&format!("{}{EOS}", turn.sql))?;
             if tokens.len() + asked.len() + answer.len() > max_tokens {
                 break;
             }
@@ -183,6 +187,11 @@ fn first_turn(outline: &str, question: &str) -> String {
     format!("{outline}\nQ: {question}")
 }
 
+/// Whether a question does not say what comes out: of general ones so many in a hundred.
+pub fn is_in_short(intent: &Intent, percent: usize, random: &mut Random) -> bool {
+    intent.category == Category::General && percent > 0 && random.chance(percent)
+}
+
 fn kind_of(intent: &Intent, random: &mut Random) -> Kind {
     let percent = random.below(100);
     if !is_withheld(intent.name) {
@@ -207,6 +216,7 @@ mod tests {
     use crate::nano::vocabulary;
     use crate::student::chat_template::ChatTemplate;
     use crate::student::prompt::Prompts;
+    use crate::student::tokenizer::Tokenizer;
     use std::path::Path;
 
     #[test]
@@ -231,23 +241,21 @@ mod tests {
         let config = vocabulary::config(512).to_string();
         let template = ChatTemplate::find(Some((Path::new("c"), config.as_bytes())), None);
         let prompts = Prompts::new(tokenizer, template.unwrap(), vec![1]);
+        let read = |text: &str| prompts.tokenizer().encode(text, false);
         for count in 1..=3 {
             let part = Document {
                 turns: document.turns[..count].to_vec(),
                 ..document.clone()
             };
-            let read = part.encode(prompts.tokenizer(), 512).unwrap().unwrap();
+            let all = part.encode(read, 512).unwrap().unwrap();
             let chat = prompts.chat_example(&part.messages()).unwrap();
-            assert_eq!(read.tokens, chat.ids);
-            assert_eq!(read.learned.len(), count);
-            assert_eq!(read.learned[count - 1], chat.prompt_len..chat.ids.len());
+            assert_eq!(all.tokens, chat.ids);
+            assert_eq!(all.learned.len(), count);
+            assert_eq!(all.learned[count - 1], chat.prompt_len..chat.ids.len());
             // What does not fit is left out, and what fits is not cut.
-            let one_less = document
-                .encode(prompts.tokenizer(), read.tokens.len())
-                .unwrap()
-                .unwrap();
-            assert_eq!(one_less.tokens, read.tokens);
+            let one_less = document.encode(read, all.tokens.len()).unwrap().unwrap();
+            assert_eq!(one_less.tokens, all.tokens);
         }
-        assert_eq!(document.encode(prompts.tokenizer(), 8).unwrap(), None);
+        assert_eq!(document.encode(read, 8).unwrap(), None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`withheld`]: what is left for the loop to teach.
 //! - [`pseudo`], [`document`], [`corpus`]: what it reads, from a seed.
-//! - [`vocabulary`]: its tokenizer.
+//! - [`vocabulary`], [`reader`]: its tokenizer, and documents as tokens at speed.
 //! - [`shape`]: its configuration and first weights.
 //! - [`pretrain`]: from a recipe to a folder in Hugging Face's layout with a receipt.
 //!
@@ -15,6 +15,7 @@ pub mod document;
 pub mod embedded;
 pub mod pretrain;
 pub mod pseudo;
+pub mod reader;
 pub mod shape;
 pub mod vocabulary;
 pub mod withheld;

@@ -11,16 +11,15 @@ use thiserror::Error;
 
 use super::corpus::{Corpus, Counts, Ledger};
 use super::document::Document;
+use super::reader::Reader;
 use super::shape::{FirstWeights, Shape};
 use super::vocabulary;
 use super::withheld::WITHHELD;
 use crate::base::canonical::write_sized;
 use crate::base::id::ContentHash;
-use crate::student::chat_template::ChatTemplate;
 use crate::student::config::Config;
 use crate::student::error::StudentError;
 use crate::student::model::Model;
-use crate::student::prompt::Prompts;
 use crate::student::tokenizer::Tokenizer;
 use crate::train::batch::{self, TokenExample};
 use crate::train::recipe::{Method, Recipe};
@@ -146,10 +145,10 @@ pub fn prepare(plan: &Plan, mut on_progress: impl FnMut(usize)) -> Result<Prepar
         found.map_or(&[], |it| it.1.as_slice())
     };
     let config = Config::parse(Path::new("config.json"), file("config.json"))?;
-    let prompts = prompts(
-        &config,
+    let tokenizer = Tokenizer::parse(
+        Path::new("tokenizer.json"),
         file("tokenizer.json"),
-        file("tokenizer_config.json"),
+        config.vocab_size,
     )?;
     let mut examples = Vec::with_capacity(plan.turns / 3);
     let mut too_long = 0;
@@ -158,12 +157,15 @@ pub fn prepare(plan: &Plan, mut on_progress: impl FnMut(usize)) -> Result<Prepar
         let max_tokens = plan.recipe.max_tokens;
         let chunks: Vec<_> = waiting
             .par_chunks(READ_BY_ONE)
-            .map(|documents| {
-                // Threads would wait for each other at the cache of one.
-                let tokenizer = prompts.tokenizer().clone();
-                let read = documents.iter().map(|it| it.encode(&tokenizer, max_tokens));
-                read.collect::<Result<Vec<_>, _>>()
-            })
+            .map_init(
+                || Reader::new(&tokenizer),
+                |reader, documents| {
+                    let read = documents
+                        .iter()
+                        .map(|it| it.encode(|text| reader.read(text), max_tokens));
+                    read.collect::<Result<Vec<_>, _>>()
+                },
+            )
             .collect::<Result<_, _>>()?;
         let turns: usize = waiting.iter().map(|it| it.turns.len()).sum();
         too_long += turns;
@@ -237,12 +239,6 @@ fn learn(corpus: &Corpus, plan: &Plan) -> Result<String, PretrainError> {
     });
     vocabulary::learn(texts.into_iter(), plan.shape.vocabulary)
         .map_err(|error| PretrainError::Vocabulary(error.to_string()))
-}
-
-fn prompts(config: &Config, tokenizer: &[u8], words: &[u8]) -> Result<Prompts, StudentError> {
-    let tokenizer = Tokenizer::parse(Path::new("tokenizer.json"), tokenizer, config.vocab_size)?;
-    let template = ChatTemplate::find(Some((Path::new("tokenizer_config.json"), words)), None)?;
-    Ok(Prompts::new(tokenizer, template, config.eos_ids.clone()))
 }
 
 /// A training from first weights, or from a state that was kept.

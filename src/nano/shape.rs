@@ -3,7 +3,6 @@
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value as Json, json};
 
-use super::vocabulary::{BOS, EOS};
 use crate::base::seed::Random;
 use crate::student::error::StudentError;
 use crate::student::model::Source;
@@ -71,11 +70,6 @@ impl Shape {
     /// The `generation_config.json`.
     pub fn generation() -> Json {
         json!({ "bos_token_id": 0, "eos_token_id": 1, "do_sample": false })
-    }
-
-    /// Names of the two special tokens in the order of their ids.
-    pub fn special() -> [&'static str; 2] {
-        [BOS, EOS]
     }
 }
 

@@ -32,6 +32,13 @@ pub const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
     {% else %}{{ message['content'] }}\n{% endif %}{% endfor %}\
     {% if add_generation_prompt %}A:{% endif %}";
 
+/// The pieces that a text is split into before anything is merged, as a regular expression.
+pub fn pieces() -> String {
+    format!(
+        r" ?\b(?:{KEYWORDS})\b(?: (?:{KEYWORDS})\b)* ?|[A-Za-z]+|[0-9]|, ?| ?[=<>*/+|\-]+ ?|\s|."
+    )
+}
+
 /// Learns a tokenizer of `size` tokens from texts; gives its `tokenizer.json`.
 ///
 /// # Errors
@@ -40,11 +47,8 @@ pub fn learn(
     texts: impl Iterator<Item = String> + Send,
     size: usize,
 ) -> tokenizers::Result<String> {
-    let pattern = format!(
-        r" ?\b(?:{KEYWORDS})\b(?: (?:{KEYWORDS})\b)* ?|[A-Za-z]+|[0-9]|, ?| ?[=<>*/+|\-]+ ?|\s|."
-    );
     let split = Split::new(
-        SplitPattern::Regex(pattern),
+        SplitPattern::Regex(pieces()),
         SplitDelimiterBehavior::Isolated,
         false,
     )?;

@@ -54,7 +54,8 @@ impl Material {
             match pupil.manner() {
                 Manner::Outline => {
                     let document = lesson.document();
-                    let read = document.encode(pupil.prompts().tokenizer(), longest)?;
+                    let tokenizer = pupil.prompts().tokenizer();
+                    let read = document.encode(|text| tokenizer.encode(text, false), longest)?;
                     let turns = read.as_ref().map_or(0, |it| it.learned.len());
                     let grades: Vec<_> = lesson.turns[..turns]
                         .iter()

@@ -129,8 +129,7 @@ impl Grammar {
             .filter(|it| wording::is_prose(*it))
             .collect();
         let telling = Telling::Short(phrasing(intent, &prose, seed)?);
-        (0..ATTEMPTS)
-            .find_map(|attempt| attempted(&self.0, intent, difficulty, telling, seed, attempt))
+        told(&self.0, intent, difficulty, telling, seed)
     }
 
     /// As [`Self::draft`], but what is asked for, and what comes out, is said in the made-up
@@ -147,8 +146,7 @@ impl Grammar {
             phrasing: phrasing(intent, phrasings, seed)?,
             tongue: random.below(cipher::TONGUES),
         };
-        (0..ATTEMPTS)
-            .find_map(|attempt| attempted(&self.0, intent, difficulty, telling, seed, attempt))
+        told(&self.0, intent, difficulty, telling, seed)
     }
 
     /// A draft of the same intent and difficulty whose template is equal, or as near as
@@ -248,9 +246,8 @@ fn draft(
     phrasings: &[usize],
     seed: u64,
 ) -> Option<Draft> {
-    let phrasing = phrasing(intent, phrasings, seed)?;
-    let telling = Telling::Plain(phrasing);
-    (0..ATTEMPTS).find_map(|attempt| attempted(schema, intent, difficulty, telling, seed, attempt))
+    let telling = Telling::Plain(phrasing(intent, phrasings, seed)?);
+    told(schema, intent, difficulty, telling, seed)
 }
 
 /// How a question is told.
@@ -272,6 +269,17 @@ fn phrasing(intent: &Intent, phrasings: &[usize], seed: u64) -> Option<usize> {
     Random::new(seed, &["offline", intent.name, "phrasing"])
         .pick(&usable)
         .copied()
+}
+
+/// The first draft that an attempt gives.
+fn told(
+    schema: &Schema,
+    intent: &Intent,
+    difficulty: Difficulty,
+    telling: Telling,
+    seed: u64,
+) -> Option<Draft> {
+    (0..ATTEMPTS).find_map(|attempt| attempted(schema, intent, difficulty, telling, seed, attempt))
 }
 
 fn attempted(
