@@ -189,7 +189,10 @@ fn first_turn(outline: &str, question: &str) -> String {
 
 /// Whether a question does not say what comes out: of general ones so many in a hundred.
 pub fn is_in_short(intent: &Intent, percent: usize, random: &mut Random) -> bool {
-    intent.category == Category::General && percent > 0 && random.chance(percent)
+    // Only what comes out tells these two apart where a phrasing is new.
+    let needs_outputs = matches!(intent.name, "row_list" | "distinct_values");
+    let may = intent.category == Category::General && !needs_outputs;
+    may && percent > 0 && random.chance(percent)
 }
 
 fn kind_of(intent: &Intent, random: &mut Random) -> Kind {
