@@ -274,7 +274,7 @@ impl RunLoop {
                 break;
             }
         }
-        ended.adapter = run.in_place().map(|(id, _)| id.to_string());
+        ended.adapter = run.in_place().map(|id| id.to_string());
         Ok(ended)
     }
 

@@ -182,12 +182,12 @@ impl Replay<'_> {
         if recorded.is_empty() {
             return Ok(("nothing was recorded".to_owned(), None));
         }
-        let adapter = self.adapter_before(number)?;
-        let incumbent = adapter.as_ref().map(|(id, adapter)| (*id, adapter));
+        let adapter = self.learner_before(number)?;
+        let learner = adapter.as_ref().map(|(id, adapter)| (*id, adapter));
         show.begin(number, Phase::Answers, asked.len());
         let again = self
             .stages
-            .answer(asked, incumbent, Purpose::Train, show)?
+            .answer(asked, learner, Purpose::Train, show)?
             .answers;
         let compared = format!("{} answers", recorded.len());
         Ok((compared, self.differing_answers(number, &recorded, &again)))
@@ -300,8 +300,8 @@ impl Replay<'_> {
         let material = self
             .stages
             .material(self.lake, self.history, &rows, number)?;
-        let adapter = self.adapter_before(number)?;
-        let incumbent = adapter.as_ref().map(|(id, adapter)| (*id, adapter));
+        let adapter = self.learner_before(number)?;
+        let learner = adapter.as_ref().map(|(id, adapter)| (*id, adapter));
         let recorded: Vec<_> = self
             .history
             .steps
@@ -319,7 +319,7 @@ impl Replay<'_> {
             number,
             Some(*snapshot_id),
             None,
-            incumbent,
+            learner,
             on_step,
         )?;
         let Some(again) = again else {
@@ -422,9 +422,9 @@ impl Replay<'_> {
         Ok((recorded.reason.clone(), difference))
     }
 
-    fn adapter_before(&self, number: u32) -> Result<Option<(Id<Checkpoint>, Adapter)>, RoundError> {
-        let in_place: Option<&Entry<Checkpoint>> = self.history.in_place(number - 1);
-        in_place
+    fn learner_before(&self, number: u32) -> Result<Option<(Id<Checkpoint>, Adapter)>, RoundError> {
+        let learner: Option<&Entry<Checkpoint>> = self.stages.learner(self.history, number);
+        learner
             .map(|(_, id, checkpoint)| {
                 let adapter = read_adapter(self.lake, self.stages.pupil, checkpoint)?;
                 Ok((*id, adapter))

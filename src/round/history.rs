@@ -187,6 +187,13 @@ impl History {
         self.checkpoints.iter().find(|(_, id, _)| *id == wanted)
     }
 
+    /// The checkpoint that was trained last up to an iteration, whether or not it took the
+    /// place; none if there is none yet.
+    pub fn newest(&self, up_to: u32) -> Option<&Entry<Checkpoint>> {
+        let mut newest_first = self.checkpoints.iter().rev();
+        newest_first.find(|(at, _, _)| *at <= up_to)
+    }
+
     /// The schema of a recorded database of this run.
     pub fn schema(&self, lake: &Lake, id: Id<Database>) -> Option<Schema> {
         let read = |blob: BlobHash| String::from_utf8(lake.read_blob(blob).ok()?).ok();

@@ -20,7 +20,7 @@ use super::learn::Material;
 use super::measure::{FROZEN, Suite};
 use super::report::{Phase, PhaseReport, RoundError, Show};
 use super::settings::SELECTION;
-use super::stages::{Incumbent, Stages, suite_items};
+use super::stages::{Stages, suite_items};
 use super::tutor::{Chat, Means, open, remembering};
 use super::write::{append, append_question, read_adapter};
 use crate::base::id::{ContentHash, Id};
@@ -45,7 +45,8 @@ pub struct Run<'a> {
     suite: Suite,
     suite_hash: ContentHash,
     history: History,
-    adapter: Option<(Id<Checkpoint>, Adapter)>,
+    /// Who is taught in the iteration.
+    learner: Option<(Id<Checkpoint>, Adapter)>,
     tutor: Option<Tutor>,
 }
 
@@ -143,12 +144,11 @@ impl<'a> Run<'a> {
             suite,
             suite_hash,
             history: History::default(),
-            adapter: None,
+            learner: None,
             tutor: None,
         };
         let is_new = run.record_beginning()?;
         run.refresh()?;
-        run.adapter = run.adapter_in_place(u32::MAX)?;
         run.tutor = means.map(|it| run.engage(&it)).transpose()?.flatten();
         let name = &run.started.name;
         let line = match is_new {
@@ -205,9 +205,9 @@ impl<'a> Run<'a> {
         self.stages.settings.until_score
     }
 
-    /// The checkpoint in place, with its adapter.
-    pub fn in_place(&self) -> Incumbent<'_> {
-        self.adapter.as_ref().map(|(id, adapter)| (*id, adapter))
+    /// The checkpoint in place.
+    pub fn in_place(&self) -> Option<Id<Checkpoint>> {
+        self.history.in_place(u32::MAX).map(|(_, id, _)| *id)
     }
 
     /// Measures the base: iteration 0.
@@ -233,10 +233,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let evaluation = self.evaluate(0, Some((checkpoint_id, &adapter)), show)?;
-        let (promoted, _) = self.promote(0, checkpoint_id, &evaluation, show)?;
-        if promoted {
-            self.adapter = Some((checkpoint_id, adapter));
-        }
+        self.promote(0, checkpoint_id, &evaluation, show)?;
         Ok(Some(evaluation))
     }
 
@@ -245,7 +242,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`RoundError::Stopped`] if it was asked to stop, and what the stages and the lake say.
     pub fn iteration(&mut self, number: u32, show: &mut dyn Show) -> Result<Outcome, RoundError> {
-        self.adapter = self.adapter_in_place(number - 1)?;
+        self.learner = self.learner_of(&self.history, number)?;
         let asked = self.propose(number, show)?;
         let answers = self.answer(number, &asked, show)?;
         let is_trusted = self.test_judge(number, &asked, show)?;
@@ -263,9 +260,6 @@ impl<'a> Run<'a> {
         };
         let evaluation = self.evaluate(number, Some((checkpoint_id, &adapter)), show)?;
         let (promoted, converged) = self.promote(number, checkpoint_id, &evaluation, show)?;
-        if promoted {
-            self.adapter = Some((checkpoint_id, adapter));
-        }
         Ok(Outcome {
             evaluation,
             promoted,
@@ -274,7 +268,7 @@ impl<'a> Run<'a> {
     }
 
     /// An iteration of another run with this run's selection and recipe, on that run's
-    /// questions, answers and grades, from the checkpoint that was in place there.
+    /// questions, answers and grades, from the checkpoint that was taught there.
     ///
     /// # Errors
     /// That nothing is selected, and what the stages and the lake say.
@@ -285,10 +279,7 @@ impl<'a> Run<'a> {
         show: &mut dyn Show,
     ) -> Result<Evaluation, RoundError> {
         let (parent_id, history) = parent;
-        self.adapter = match history.in_place(number - 1) {
-            None => None,
-            Some((_, id, checkpoint)) => Some((*id, self.read_adapter(checkpoint)?)),
-        };
+        self.learner = self.learner_of(history, number)?;
         let (snapshot_id, rows) = self.select(number, parent_id, show)?;
         let trained = self.train_on(number, Some(snapshot_id), None, show, |run| {
             let lake = run.writer.lake();
@@ -335,11 +326,12 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    fn adapter_in_place(
+    fn learner_of(
         &self,
-        after: u32,
+        history: &History,
+        number: u32,
     ) -> Result<Option<(Id<Checkpoint>, Adapter)>, RoundError> {
-        match self.history.in_place(after) {
+        match self.stages.learner(history, number) {
             None => Ok(None),
             Some((_, id, checkpoint)) => Ok(Some((*id, self.read_adapter(checkpoint)?))),
         }

@@ -10,6 +10,7 @@ mod training;
 use std::sync::Arc;
 
 use super::asked::{Asked, Occasion, OwnFile};
+use super::history::{Entry, History};
 use super::measure::{Measured, Suite, SuiteItem, evaluation, suite_hash};
 use super::pupil::Pupil;
 use super::report::{RoundError, Show};
@@ -22,7 +23,7 @@ use crate::event::envelope::event_id;
 use crate::event::evaluation::Evaluation;
 use crate::event::grade::Grade;
 use crate::event::run_started::RunStarted;
-use crate::event::words::Purpose;
+use crate::event::words::{Purpose, Start};
 use crate::sandbox::Sandbox;
 use crate::student::adapter::Adapter;
 
@@ -48,7 +49,7 @@ pub struct Stages<'a> {
 }
 
 /// A checkpoint that answers, with its adapter; none for the base.
-pub type Incumbent<'a> = Option<(Id<Checkpoint>, &'a Adapter)>;
+pub type Answering<'a> = Option<(Id<Checkpoint>, &'a Adapter)>;
 
 /// The frozen suite of a run's seed, before the run has an id.
 ///
@@ -79,6 +80,19 @@ impl Stages<'_> {
             name,
             items: about,
             asked: Asked::all(proposals, occasion, 0),
+        }
+    }
+
+    /// Who is taught in an iteration: it answers, and is trained further. If trainings start
+    /// from the parent it is what was trained last, also where that did not take the place:
+    /// what it lost it gets back, as its own mistakes are asked for and practised; to begin
+    /// again from the one in place would lose what it has learned. Otherwise it is the one in
+    /// place.
+    pub fn learner<'h>(&self, history: &'h History, number: u32) -> Option<&'h Entry<Checkpoint>> {
+        let before = number.checked_sub(1)?;
+        match self.settings.start {
+            Start::Parent => history.newest(before),
+            Start::Base => history.in_place(before),
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::measure::evaluation_line;
 use super::super::opinions::Opinions;
 use super::super::promote::decision;
 use super::super::report::{Phase, RoundError, Show, begin};
-use super::super::stages::Incumbent;
+use super::super::stages::Answering;
 use super::super::write::{append, append_answers, append_question};
 use super::Run;
 use super::tutored::{is_disputed, record_calls};
@@ -111,8 +111,8 @@ impl Run<'_> {
         let answers = match is_new {
             false => recorded,
             true => {
-                let incumbent = self.adapter.as_ref().map(|(id, adapter)| (*id, adapter));
-                let answered = self.stages.answer(asked, incumbent, Purpose::Train, show)?;
+                let learner = self.learner.as_ref().map(|(id, adapter)| (*id, adapter));
+                let answered = self.stages.answer(asked, learner, Purpose::Train, show)?;
                 let observed = Observed::now(self.writer.world());
                 let note = self.note(number, Phase::Answers);
                 let mut draft = self.writer.begin(note);
@@ -250,7 +250,7 @@ impl Run<'_> {
             })?;
             return Ok(None);
         }
-        let incumbent = self.adapter.as_ref().map(|(id, adapter)| (*id, adapter));
+        let learner = self.learner.as_ref().map(|(id, adapter)| (*id, adapter));
         let mut is_first = true;
         let on_step = |_: usize, steps: usize, loss: f64| {
             if std::mem::take(&mut is_first) {
@@ -259,14 +259,9 @@ impl Run<'_> {
             show.advance(&format!("loss {loss:.3}"));
             !show.is_stopped()
         };
-        let learned = self.stages.train(
-            &material,
-            number,
-            snapshot_id,
-            file_hash,
-            incumbent,
-            on_step,
-        )?;
+        let learned =
+            self.stages
+                .train(&material, number, snapshot_id, file_hash, learner, on_step)?;
         let Some(learned) = learned else {
             return Err(RoundError::Stopped);
         };
@@ -314,7 +309,7 @@ impl Run<'_> {
     pub(super) fn evaluate(
         &mut self,
         number: u32,
-        candidate: Incumbent<'_>,
+        candidate: Answering<'_>,
         show: &mut dyn Show,
     ) -> Result<Evaluation, RoundError> {
         let watch = begin(show, number, Phase::Evaluation, 2 * self.suite.asked.len())?;
@@ -380,7 +375,9 @@ impl Run<'_> {
         let promotion = match recorded {
             Some(promotion) => promotion,
             None => {
-                let incumbent = self.adapter.as_ref().map(|(id, _)| *id);
+                let before = number.checked_sub(1);
+                let incumbent = before.and_then(|it| self.history.in_place(it));
+                let incumbent = incumbent.map(|(_, id, _)| *id);
                 let promotion = decision(
                     &self.history,
                     (self.stages.run_id, self.stages.settings.until_score),

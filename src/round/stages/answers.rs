@@ -7,7 +7,7 @@ use super::super::opinions::{Opinion, Opinions, Viewpoint, opinions};
 use super::super::planted::{Ground, Planted, PlantedEvents, events, plant};
 use super::super::report::{RoundError, Show};
 use super::super::tutor::Chat;
-use super::{Incumbent, Stages};
+use super::{Answering, Stages};
 use crate::database::schema::Schema;
 use crate::event::answer::Answer;
 use crate::event::grade::Grade;
@@ -62,17 +62,17 @@ impl Stages<'_> {
     pub fn answer(
         &self,
         asked: &[Asked],
-        incumbent: Incumbent<'_>,
+        learner: Answering<'_>,
         purpose: Purpose,
         show: &mut dyn Show,
     ) -> Result<Answered, RoundError> {
-        let model = self.pupil.model(incumbent.map(|(_, adapter)| adapter))?;
+        let model = self.pupil.model(learner.map(|(_, adapter)| adapter))?;
         let questions: Vec<(&Schema, &str)> = asked
             .iter()
             .map(|it| (&*it.proposal.schema, it.challenge.question.as_str()))
             .collect();
         let said = self.pupil.answer(&model, &questions, || show.advance(""))?;
-        let checkpoint = incumbent.map(|(id, _)| id);
+        let checkpoint = learner.map(|(id, _)| id);
         Ok(answers(asked, &said, checkpoint, self.run_id, purpose))
     }
 

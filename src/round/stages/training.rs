@@ -11,7 +11,7 @@ use super::super::history::{Entry, History};
 use super::super::learn::{Learned, Material, Place, learn};
 use super::super::practice::{Mistake, Practised, alone, practice};
 use super::super::report::RoundError;
-use super::{Incumbent, Stages};
+use super::{Answering, Stages};
 use crate::base::id::{ContentHash, Id};
 use crate::base::seed::Random;
 use crate::event::challenge::Challenge;
@@ -130,7 +130,7 @@ impl Stages<'_> {
         iteration: u32,
         snapshot_id: Option<Id<Snapshot>>,
         file_hash: Option<ContentHash>,
-        incumbent: Incumbent<'_>,
+        learner: Answering<'_>,
         on_step: impl FnMut(usize, usize, f64) -> bool,
     ) -> Result<Option<Learned>, RoundError> {
         let mut recipe = self.settings.recipe.clone();
@@ -145,7 +145,7 @@ impl Stages<'_> {
             iteration,
             snapshot_id,
             file_hash,
-            parent: incumbent.filter(|_| self.settings.start == Start::Parent),
+            parent: learner.filter(|_| self.settings.start == Start::Parent),
         };
         let recipe = (&recipe, self.settings.average);
         learn(self.pupil, recipe, material, &place, on_step)

@@ -10,7 +10,7 @@ use super::query::{Query, snake};
 
 /// How many tongues there are. Of an intent that is said in several, what it means is
 /// learned, and not only which words go with which statement.
-pub const TONGUES: usize = 4;
+pub const TONGUES: usize = 2;
 /// Words of a frame that one made-up word stands for.
 const WORDS_EACH: usize = 3;
 const FIRST: [&str; 16] = [
