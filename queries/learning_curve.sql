@@ -1,4 +1,5 @@
--- The score on a suite after each iteration, with its 95 % interval.
+-- The score on a suite after each iteration, with its 95 % interval, and whether what was
+-- trained took its place.
 --
 -- $suite text = frozen   the suite's name
 -- $run hash = null       only this run; all of them if null
@@ -10,9 +11,11 @@ select
     round(evaluations.score_low, 1) as score_low,
     round(evaluations.score_high, 1) as score_high,
     round(100 * evaluations.equivalent['value'], 1) as right_percent,
-    round(100 * evaluations.syntax_pass['value'], 1) as runs_percent
+    round(100 * evaluations.syntax_pass['value'], 1) as runs_percent,
+    promotions.promoted as took_place
 from evaluations
 left join runs on runs.id = evaluations.run_id
+left join promotions on promotions.candidate_evaluation_id = evaluations.id
 where evaluations.suite = $suite
     and ($run is null or evaluations.run_id = $run)
 order by runs.seq, evaluations.iteration, evaluations.seq

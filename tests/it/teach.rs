@@ -214,6 +214,33 @@ fn its_adapter_answers(folder: &Path) {
 }
 
 #[test]
+fn what_is_refused_is_taught_further_and_does_not_take_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let ruin = [
+        "--set=recipe.learning_rate=0.05",
+        "--set=practice.siblings=16",
+    ];
+    let done = last_line(&small(folder.path(), &ruin));
+    assert_eq!(done["adapter"], Json::Null);
+    let one = |sql: &str| {
+        let ran = antiks(folder.path(), &["sql", "--format=csv", sql]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(one("select count(*) from promotions where promoted"), "0");
+    let first = one("select id from checkpoints where iteration = 1");
+    let taught = one("select parent_checkpoint_id from trainings where iteration = 2");
+    assert_eq!(taught, first);
+    let answering = "select distinct checkpoint_id from answers \
+                     where purpose = 'train' and iteration = 2";
+    assert_eq!(one(answering), first);
+    let compared = "select incumbent_checkpoint_id from promotions where iteration = 2";
+    assert_eq!(one(compared), "");
+    let ran = antiks(folder.path(), &["replay", "--iteration=2", "--device=cpu"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn examples_of_the_users_own_are_trained_on_first() {
     let folder = tempfile::tempdir().unwrap();
     let example = |number: usize| {
