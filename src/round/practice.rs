@@ -106,8 +106,8 @@ const SHORT_PERCENT: usize = 50;
 const OWN_PERCENT: usize = 50;
 /// What is mastered is practised still, but seldom.
 const LEAST_NEED: f64 = 0.05;
-/// How often another schema is drawn for siblings.
-const SCHEMAS_TRIED: usize = 6;
+/// How many schemas are drawn for siblings, of which one is taken.
+const SCHEMAS_DRAWN: usize = 8;
 
 /// The lessons after `iteration`.
 pub fn practice(mistakes: &[Mistake], iteration: u32, practised: Practised<'_>) -> Vec<Lesson> {
@@ -201,7 +201,9 @@ fn shuffled_by_need(old: Vec<usize>, mistakes: &[Mistake], random: &mut Random) 
     keyed.into_iter().map(|(_, place)| place).collect()
 }
 
-/// A lesson with siblings of these mistakes, or of those that a schema can be asked.
+/// A lesson with siblings of these mistakes, or of those that a schema can be asked: over the
+/// user's own if half of them fit, or of several drawn ones over the first that all fit, or
+/// the most. The shortest outline comes first, as outlines are read and not learned.
 fn lesson(
     mistakes: &[Mistake],
     wanted: &[usize],
@@ -209,38 +211,40 @@ fn lesson(
     random: &mut Random,
 ) -> Option<Lesson> {
     let domains = domains();
-    let mut best: Option<Lesson> = None;
-    for _ in 0..SCHEMAS_TRIED {
-        let schema = match practised.own {
-            Some(own) if random.chance(OWN_PERCENT) => Arc::clone(own),
-            _ => Arc::new(generate(random.pick(&domains)?, random.seed())?),
-        };
-        let grammar = Grammar::new(&schema);
-        let shape = shape_hash(&schema);
+    let mut schemas = Vec::with_capacity(1 + SCHEMAS_DRAWN);
+    for _ in 0..SCHEMAS_DRAWN {
+        schemas.push(Arc::new(generate(random.pick(&domains)?, random.seed())?));
+    }
+    schemas.sort_by_cached_key(|it| outline(it).len());
+    let mut tried: Vec<_> = schemas.into_iter().map(|it| (it, wanted.len())).collect();
+    if let Some(own) = practised.own.filter(|_| random.chance(OWN_PERCENT)) {
+        tried.insert(0, (Arc::clone(own), wanted.len().div_ceil(2)));
+    }
+    let mut best: (Vec<_>, Option<Arc<Schema>>) = (Vec::new(), None);
+    for (schema, enough) in tried {
+        let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
         let siblings = wanted.iter().filter_map(|place| {
             let turn = sibling_of(&mistakes[*place].draft, &grammar, shape, random)?;
             Some((turn, Some(*place)))
         });
-        let mut turns: Vec<(Turn, Option<usize>)> = siblings.collect();
-        let asked = turns.len();
-        if best.as_ref().is_some_and(|it| it.turns.len() >= asked) {
-            continue;
+        let turns: Vec<(Turn, Option<usize>)> = siblings.collect();
+        if turns.len() > best.0.len() {
+            best = (turns, Some(schema));
         }
-        if asked == wanted.len() {
-            let known = (0..practised.policy.known_turns).filter_map(|_| {
-                practised
-                    .corpus
-                    .known_turn(&grammar, shape, practised.short_percent(), random)
-            });
-            turns.extend(known.map(|turn| (turn, None)));
-            random.shuffle(&mut turns);
-        }
-        best = Some(Lesson { schema, turns });
-        if asked == wanted.len() {
+        if best.0.len() >= enough {
             break;
         }
     }
-    best.filter(|it| !it.turns.is_empty())
+    let (mut turns, schema) = (best.0, best.1?);
+    let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
+    let known = (0..practised.policy.known_turns).filter_map(|_| {
+        practised
+            .corpus
+            .known_turn(&grammar, shape, practised.short_percent(), random)
+    });
+    turns.extend(known.map(|turn| (turn, None)));
+    random.shuffle(&mut turns);
+    Some(Lesson { schema, turns })
 }
 
 fn sibling_of(
