@@ -12,10 +12,14 @@ select
     round(evaluations.score_high, 1) as score_high,
     round(100 * evaluations.equivalent['value'], 1) as right_percent,
     round(100 * evaluations.syntax_pass['value'], 1) as runs_percent,
-    promotions.promoted as took_place
+    places.evaluation_id is not null as took_place
 from evaluations
 left join runs on runs.id = evaluations.run_id
-left join promotions on promotions.candidate_evaluation_id = evaluations.id
+left join (
+    select distinct candidate_evaluation_id as evaluation_id
+    from promotions
+    where promoted
+) as places on places.evaluation_id = evaluations.id
 where evaluations.suite = $suite
     and ($run is null or evaluations.run_id = $run)
 order by runs.seq, evaluations.iteration, evaluations.seq
