@@ -30,6 +30,9 @@ const GROUPS_AT_A_TIME: u64 = 4096;
 /// Of all turns, in percent: on general intents, and on withheld ones.
 const GENERAL_PERCENT: usize = 40;
 const WITHHELD_PERCENT: usize = 38;
+/// Of what is rehearsed beside something new, in percent: what is of its category. The new is
+/// taken for that first of all.
+const ALIKE_PERCENT: usize = 50;
 
 /// A corpus of a seed.
 pub struct Corpus {
@@ -122,21 +125,26 @@ impl Corpus {
         documents
     }
 
-    /// A turn over a schema on what is known: on a general intent or one of the six
-    /// categories, each half of the time. Of the general ones so many in a hundred don't say
-    /// what comes out.
+    /// A turn over a schema on what is known: on an intent of this category, if there is one,
+    /// half of the time, and else on a general one or one of the six categories. Of the
+    /// general ones so many in a hundred don't say what comes out.
     pub fn known_turn(
         &self,
-        grammar: &Grammar,
-        shape: [u8; 32],
+        (grammar, shape): (&Grammar, [u8; 32]),
+        alike: Option<Category>,
         short_percent: usize,
         random: &mut Random,
     ) -> Option<Turn> {
-        let pool = match random.chance(50) {
-            true => &self.general,
-            false => &self.known,
+        let alike = alike.filter(|_| random.chance(ALIKE_PERCENT));
+        let pool: Vec<&'static Intent> = match alike {
+            Some(category) => {
+                let all = self.known.iter().chain(&self.general);
+                all.copied().filter(|it| it.category == category).collect()
+            }
+            None if random.chance(50) => self.general.clone(),
+            None => self.known.clone(),
         };
-        let intent = random.pick(pool)?;
+        let intent = random.pick(&pool)?;
         let difficulty = random.pick(&Difficulty::ALL)?;
         let phrasings = trained_phrasings(intent);
         let draft = match is_in_short(intent, short_percent, random) {

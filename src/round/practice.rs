@@ -20,7 +20,7 @@ use crate::database::{domains, generate};
 use crate::grading::signature::{family, is_for_evaluation};
 use crate::nano::corpus::Corpus;
 use crate::nano::document::{Document, Turn};
-use crate::teacher::draft::Draft;
+use crate::teacher::draft::{Category, Draft};
 use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, intents};
 
@@ -85,6 +85,21 @@ impl Practised<'_> {
             Some(_) => SHORT_PERCENT,
             None => 0,
         }
+    }
+
+    /// Turns over a schema on what is known, beside what is new in these categories.
+    fn rehearsed<'s>(
+        &'s self,
+        over: (&'s Grammar, [u8; 32]),
+        new: &'s [Category],
+        random: &'s mut Random,
+    ) -> impl Iterator<Item = (Turn, Option<usize>)> + 's {
+        (0..self.policy.known_turns).filter_map(move |_| {
+            let alike = random.pick(new).copied();
+            let short = self.short_percent();
+            let turn = self.corpus.known_turn(over, alike, short, random)?;
+            Some((turn, None))
+        })
     }
 }
 
@@ -154,12 +169,8 @@ pub fn alone(
     let path = [iteration.to_string(), place.to_string()];
     let mut random = Random::new(practised.seed, &["alone", &path[0], &path[1]]);
     let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
-    let known = (0..practised.policy.known_turns).filter_map(|_| {
-        practised
-            .corpus
-            .known_turn(&grammar, shape, practised.short_percent(), &mut random)
-    });
-    let mut turns: Vec<(Turn, Option<usize>)> = known.map(|turn| (turn, None)).collect();
+    let over = (&grammar, shape);
+    let mut turns: Vec<_> = practised.rehearsed(over, &[], &mut random).collect();
     turns.push((turn, Some(place)));
     random.shuffle(&mut turns);
     Lesson { schema, turns }
@@ -236,13 +247,12 @@ fn lesson(
         }
     }
     let (mut turns, schema) = (best.0, best.1?);
-    let (grammar, shape) = (Grammar::new(&schema), shape_hash(&schema));
-    let known = (0..practised.policy.known_turns).filter_map(|_| {
-        practised
-            .corpus
-            .known_turn(&grammar, shape, practised.short_percent(), random)
-    });
-    turns.extend(known.map(|turn| (turn, None)));
+    let new: Vec<Category> = wanted
+        .iter()
+        .map(|place| mistakes[*place].draft.category)
+        .collect();
+    let over = (&Grammar::new(&schema), shape_hash(&schema));
+    turns.extend(practised.rehearsed(over, &new, random));
     random.shuffle(&mut turns);
     Some(Lesson { schema, turns })
 }
