@@ -91,6 +91,8 @@ def is_same(own, golden):
         return golden == ""
     if isinstance(own, bytes):
         return own.hex() == golden
+    if isinstance(own, bool):
+        return golden == str(own).lower()
     if isinstance(own, str):
         return own == golden
     return golden != "" and math.isclose(float(own), float(golden), rel_tol=1e-9, abs_tol=1e-9)
