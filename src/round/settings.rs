@@ -51,7 +51,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for the embedded base: ten iterations take 14 minutes on two
+    /// The settings for the embedded base: ten iterations take 13 minutes on two
     /// cores. `models/nano/LOG.md` says what each was chosen by.
     pub fn nano() -> Self {
         Self {
