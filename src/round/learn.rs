@@ -32,7 +32,7 @@ pub struct Material {
     /// The same as text, one JSON object a line: `messages`, and for each answer in
     /// `grade_ids` the grade of the mistake that it is a sibling of, or null.
     pub text: Vec<u8>,
-    /// Examples that the student can't read so far.
+    /// Answers that are left out, as even alone the student can't read so far.
     pub too_long: usize,
 }
 
@@ -53,16 +53,26 @@ impl Material {
             let of = |place: &Option<usize>| place.and_then(|it| grades.get(it).copied());
             match pupil.manner() {
                 Manner::Outline => {
-                    let document = lesson.document();
                     let tokenizer = pupil.prompts().tokenizer();
-                    let read = document.encode(|text| tokenizer.encode(text, false), longest)?;
-                    let turns = read.as_ref().map_or(0, |it| it.learned.len());
-                    let grades: Vec<_> = lesson.turns[..turns]
-                        .iter()
-                        .map(|(_, place)| of(place))
-                        .collect();
-                    let messages = document.messages();
-                    material.add(read, &messages[..2 * turns], &grades);
+                    let mut document = lesson.document();
+                    let mut places = lesson.turns.iter().map(|(_, place)| of(place));
+                    // What one example can't hold goes on in the next, over the same outline.
+                    while !document.turns.is_empty() {
+                        let read =
+                            document.encode(|text| tokenizer.encode(text, false), longest)?;
+                        let Some(example) = read else {
+                            material.too_long += 1;
+                            document.turns.remove(0);
+                            places.next();
+                            continue;
+                        };
+                        let rest = document.turns.split_off(example.learned.len());
+                        let id = ContentHash::of(&document.to_bytes());
+                        let grades: Vec<_> = places.by_ref().take(document.turns.len()).collect();
+                        let messages = document.messages();
+                        material.add(TokenExample { id, ..example }, &messages, &grades);
+                        document.turns = rest;
+                    }
                 }
                 Manner::Instruction => {
                     for (turn, place) in &lesson.turns {
@@ -76,6 +86,11 @@ impl Material {
             }
         }
         Ok(material)
+    }
+
+    /// How many answers are learned.
+    pub fn answers(&self) -> usize {
+        self.examples.iter().map(|it| it.learned.len()).sum()
     }
 
     /// Adds a chat whose last turn is learned.
@@ -93,21 +108,14 @@ impl Material {
         let text = serde_json::to_vec(messages).unwrap_or_default();
         let id = ContentHash::of(&text);
         let example = TokenExample::new(id, chat.ids, chat.prompt_len);
-        let fits = example.tokens.len() <= longest;
-        self.add(fits.then_some(example), messages, &[grade]);
+        match example.tokens.len() <= longest {
+            true => self.add(example, messages, &[grade]),
+            false => self.too_long += 1,
+        }
         Ok(())
     }
 
-    fn add(
-        &mut self,
-        example: Option<TokenExample>,
-        messages: &[Message],
-        grades: &[Option<Id<Grade>>],
-    ) {
-        let Some(example) = example else {
-            self.too_long += 1;
-            return;
-        };
+    fn add(&mut self, example: TokenExample, messages: &[Message], grades: &[Option<Id<Grade>>]) {
         let line = json!({ "messages": messages, "grade_ids": grades });
         self.text.extend(line.to_string().into_bytes());
         self.text.push(b'\n');
@@ -144,8 +152,9 @@ pub struct Learned {
     pub bytes: AdapterBytes,
 }
 
-/// Trains; the result is the mean over the last `average` of the steps. `on_step` is called with the number of each step, the number of all, and its
-/// loss, and may end the training by `false`: then there is no result.
+/// Trains; the result is the mean over the last `average` of the steps. `on_step` is called
+/// with the number of each step, the number of all, and its loss, and may end the training by
+/// `false`: then there is no result.
 ///
 /// # Errors
 /// No examples, a loss that is not finite, and what the device says.

@@ -22,7 +22,7 @@ use crate::student::prompt::Prompts;
 /// How a question is put to a base that was not made by us.
 const INSTRUCTION: &str = include_str!("../../prompts/student.txt");
 /// Tokens of an answer at most.
-const MAX_ANSWER_TOKENS: usize = 320;
+const MAX_ANSWER_TOKENS: usize = 400;
 /// Answers that are made side by side.
 const BATCH_ROWS: usize = 32;
 

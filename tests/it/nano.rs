@@ -1,20 +1,26 @@
 //! The embedded base: what it reads and what is kept from it, and how it is made.
 
+use std::collections::BTreeSet;
 use std::fs;
 
+use antiks::base::id::Id;
 use antiks::base::seed::Random;
 use antiks::database::generate;
 use antiks::database::shape::shape_hash;
 use antiks::grading::signature::is_for_evaluation;
 use antiks::nano::corpus::{Corpus, Ledger};
 use antiks::nano::document::{Document, Kind, Turn};
+use antiks::nano::embedded::embedded;
 use antiks::nano::withheld::is_withheld;
+use antiks::round::learn::Material;
 use antiks::round::practice::{Lesson, Mistake, Policy, Practised, practice};
+use antiks::round::pupil::{Manner, Pupil};
 use antiks::round::suite::{Item, Part, build};
 use antiks::sandbox::Sandbox;
 use antiks::teacher::draft::Difficulty;
 use antiks::teacher::held_out::{held_out_phrasings, trained_phrasings};
 use antiks::teacher::offline::{Grammar, Intent, intents};
+use candle_core::Device;
 use serde_json::Value as Json;
 
 use crate::support::{antiks, program};
@@ -168,6 +174,66 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
         .filter(|(a, b)| a.sql == b.sql)
         .count();
     assert!(same < told.len() / 4, "{same} of {}", told.len());
+}
+
+#[test]
+fn no_answer_of_a_lesson_is_lost_where_an_example_is_full() {
+    let mistakes: Vec<Mistake> = intents()
+        .iter()
+        .filter(|it| is_withheld(it.name))
+        .take(12)
+        .filter_map(|intent| mistake(intent, 1))
+        .collect();
+    let corpus = Corpus::new(3);
+    let practised = Practised {
+        policy: Policy {
+            siblings: 40,
+            siblings_each: 8,
+            new_percent: 60,
+            sibling_turns: 10,
+            known_turns: 2,
+            shuffled: false,
+        },
+        corpus: &corpus,
+        own: None,
+        seed: 9,
+    };
+    let lessons = practice(&mistakes, 1, practised);
+    let statements = |lines: &str| -> Vec<String> {
+        let examples = lines
+            .lines()
+            .map(|it| serde_json::from_str::<Json>(it).unwrap());
+        let answers = examples.flat_map(|example| {
+            let messages = example["messages"].as_array().unwrap();
+            let answers = messages.iter().filter(|it| it["role"] == "assistant");
+            let answers: Vec<Json> = answers.map(|it| it["content"].clone()).collect();
+            assert_eq!(
+                example["grade_ids"].as_array().unwrap().len(),
+                answers.len()
+            );
+            answers
+        });
+        answers.map(|it| it.as_str().unwrap().to_owned()).collect()
+    };
+    let turns: Vec<&Turn> = lessons
+        .iter()
+        .flat_map(|it| it.turns.iter().map(|(turn, _)| turn))
+        .collect();
+    let grades: Vec<_> = (0..12).map(|it| Id::new([it; 32])).collect();
+    let pupil = Pupil::new(embedded().unwrap(), Device::Cpu, Manner::Outline).unwrap();
+    let all = Material::of(&lessons, &grades, &pupil, 1024).unwrap();
+    assert!(all.examples.len() > lessons.len());
+    assert!(all.examples.iter().all(|it| it.tokens.len() <= 1024));
+    assert_eq!((all.answers(), all.too_long), (turns.len(), 0));
+    let told: Vec<&String> = turns.iter().map(|it| &it.sql).collect();
+    let text = String::from_utf8(all.text).unwrap();
+    assert_eq!(statements(&text).iter().collect::<Vec<_>>(), told);
+    let ids: BTreeSet<_> = all.examples.iter().map(|it| it.id).collect();
+    assert_eq!(ids.len(), all.examples.len());
+
+    let few = Material::of(&lessons, &grades, &pupil, 300).unwrap();
+    assert!(few.too_long > 0 && few.answers() > 0);
+    assert_eq!(few.answers() + few.too_long, turns.len());
 }
 
 #[test]

@@ -270,14 +270,19 @@ impl Run<'_> {
             let losses: Vec<f64> = learned.steps.iter().map(|it| it.loss).collect();
             let tokens: i64 = learned.steps.iter().map(|it| it.tokens).sum();
             let (first, last) = ends(&losses);
+            let (answers, too_long) = (material.answers(), material.too_long);
+            let left_out = match too_long {
+                0 => String::new(),
+                count => format!("; {count} answers too long and left out"),
+            };
             let line = format!(
-                "{} examples, {} steps, {tokens} tokens, loss {first:.3} to {last:.3}",
-                material.examples.len(),
+                "{answers} answers in {} steps, {tokens} tokens, loss {first:.3} to {last:.3}{left_out}",
                 losses.len(),
             );
             let figures = json!({
                 "checkpoint": checkpoint_id, "adapter": learned.checkpoint.adapter_blob,
-                "examples": material.examples.len(), "steps": losses.len(), "tokens": tokens,
+                "examples": material.examples.len(), "answers": answers, "too_long": too_long,
+                "steps": losses.len(), "tokens": tokens,
                 "loss_first": first, "loss_last": last,
             });
             (line, figures)

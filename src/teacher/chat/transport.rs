@@ -294,7 +294,10 @@ impl Transport {
         if error.is_connect() {
             return Trouble::new(
                 TroubleKind::Unreachable,
-                format!("no connection: {}", causes(error)),
+                format!(
+                    "no connection (is a server running there?): {}",
+                    causes(error)
+                ),
             );
         }
         if error.is_timeout() {
