@@ -20,7 +20,7 @@ use crate::round::measure::{FROZEN, Suite};
 use crate::round::pupil::{Manner, Pupil};
 use crate::round::report::{Phase, Show};
 use crate::round::settings::Settings;
-use crate::round::stages::{Stages, suite_items};
+use crate::round::stages::{Stages, recorded_suite, suite_items};
 use crate::sandbox::Sandbox;
 use crate::student::base::Base;
 
@@ -146,7 +146,14 @@ impl RecordedRun {
         let count = self.settings.suite_items;
         watch.begin(0, Phase::Begin, 6 * count);
         let own = self.own.as_ref();
-        let (items, hash) = suite_items(stages.sandbox, stages.seed, name, count, own, watch)?;
+        let recorded = match name {
+            FROZEN => recorded_suite(&self.started, &self.history, count, own),
+            _ => None,
+        };
+        let (items, hash) = match recorded {
+            Some(recorded) => recorded,
+            None => suite_items(stages.sandbox, stages.seed, name, count, own, watch)?,
+        };
         if name == FROZEN && Some(hash) != self.started.suite_hash {
             let what = "the frozen suite that this version makes is another than the run's; use \
                         the version that made it";

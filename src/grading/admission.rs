@@ -16,6 +16,7 @@ use super::compare::compare;
 use super::constants::plants;
 use super::duplicates::Asked;
 use super::grader::{expected, rows_of, width_of};
+use super::instances::{INSTANCES, MAX_TRIED, WITHOUT_ROWS, instance_at, instance_seed, trial};
 use super::mistake::of_ending;
 use super::mutants::{Mutant, mutants};
 use super::refusal::{Reason, Refusal};
@@ -24,19 +25,11 @@ use super::signature::{family, is_for_evaluation, signature};
 use super::sql::{Style, parse};
 use super::task::{Reference, Requirement, Task, TaskError, Trial, Truth, run};
 use crate::base::id::ContentHash;
-use crate::base::seed::Random;
-use crate::database::instance::{Plant, instance};
+use crate::database::instance::Plant;
 use crate::database::schema::Schema;
 use crate::database::shape::shape_hash;
 use crate::sandbox::{Outcome, Sandbox, SandboxError, Value};
 
-/// The instances that a challenge is graded on at least: seven of different sorts, and one
-/// without any rows.
-pub const INSTANCES: usize = 8;
-/// Which of them has no rows.
-const WITHOUT_ROWS: usize = 6;
-/// The instances that are tried until the mutants are told apart.
-const MAX_TRIED: usize = 16;
 /// The instances on which a reference must say something.
 const TELLING: usize = 3;
 /// The share of mutants that must be told from the reference, in percent.
@@ -311,17 +304,9 @@ impl<'a> Proof<'a> {
     fn try_instances(&mut self, count: usize) -> Result<(), Refused> {
         let mut fresh = Vec::new();
         for place in self.tried.len()..count {
-            let path = ["instance", &place.to_string()];
-            let seed = Random::new(self.candidate.seed, &path).seed();
-            let mut made = instance(self.candidate.schema, seed, place, &self.plants);
-            if place == WITHOUT_ROWS {
-                made.tables.iter_mut().for_each(Vec::clear);
-            }
-            let trial = Trial {
-                seed: seed.cast_signed(),
-                script: made.script(),
-            };
-            fresh.push((trial, made.shuffled()));
+            let seed = instance_seed(self.candidate.seed, place);
+            let made = instance_at(self.candidate.schema, seed, place, &self.plants);
+            fresh.push((trial(&made, seed), made.shuffled()));
         }
         let scripts = fresh
             .iter()

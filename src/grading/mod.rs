@@ -5,8 +5,8 @@
 //! - [`sql`]: how a query is written. [`practices`]: credit for writing it well.
 //! - [`mutants`]: wrong queries that a challenge must tell from its reference; [`idle`]:
 //!   changes that would make no wrong one; [`neighbours`]: constants beside the right ones.
-//! - [`admission`]: which challenges may be asked, and on which instances they are graded;
-//!   [`refusal`]: why not. [`constants`]: what instances hold for a challenge's sake.
+//! - [`admission`]: which challenges may be asked; [`refusal`]: why not. [`instances`]: on what
+//!   they are graded; [`constants`]: what instances hold for a challenge's sake.
 //! - [`signature`], [`duplicates`]: what was asked before.
 //!
 //! **Invariants.** Execution decides: nothing but equal rows on every instance makes an
@@ -19,6 +19,7 @@ pub mod constants;
 pub mod duplicates;
 pub mod grader;
 pub mod idle;
+pub mod instances;
 pub mod mistake;
 pub mod mutants;
 pub mod neighbours;

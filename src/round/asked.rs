@@ -14,6 +14,9 @@ use crate::event::envelope::event_id;
 use crate::event::run_started::RunStarted;
 use crate::event::teacher_call::TeacherCall;
 use crate::event::words::Purpose;
+use crate::grading::admission::{Admitted, TrialResult};
+use crate::grading::instances::trials_again;
+use crate::grading::{Task, Trial};
 use crate::teacher::draft::{Category, Difficulty, Draft};
 use crate::teacher::offline::{Wish, propose};
 use crate::teacher::proposer::Proposal;
@@ -250,4 +253,48 @@ pub fn draft_of(challenge: &Challenge, schema: &Schema) -> Option<Draft> {
     let draft = propose(schema, &wish, challenge.seed?.cast_unsigned()).ok()?;
     (draft.question == challenge.question && draft.reference_sql == challenge.reference_sql)
         .then_some(draft)
+}
+
+/// The proposal that a recorded challenge of the grammar's was made from, with the proof as it
+/// was recorded. Question, reference and instances are made again; `None` if they come out
+/// otherwise.
+pub fn proposal_of(
+    challenge: &Challenge,
+    database: &Database,
+    schema: Arc<Schema>,
+) -> Option<Proposal> {
+    let draft = draft_of(challenge, &schema)?;
+    let seeds: Vec<i64> = challenge.instances.iter().map(|it| it.seed).collect();
+    let trials = trials_again(&schema, &draft.reference_sql, draft.seed, &seeds)?;
+    let is_same = |(trial, recorded): (&Trial, &ReferenceResult)| {
+        ContentHash::of(trial.script.as_bytes()) == recorded.script_hash
+    };
+    if !trials.iter().zip(&challenge.instances).all(is_same) {
+        return None;
+    }
+    let results = challenge.instances.iter().map(|it| TrialResult {
+        rows: it.rows as usize,
+        result_hash: it.result_hash,
+        steps: it.steps,
+        mutants_killed: it.mutants_killed as usize,
+    });
+    Some(Proposal {
+        number: challenge.position.cast_unsigned(),
+        schema_seed: database.seed.map(i64::cast_unsigned),
+        admitted: Admitted {
+            task: Task {
+                reference_sql: draft.reference_sql.clone(),
+                ordered: draft.ordered,
+                requirements: draft.requirements.clone(),
+                trials,
+            },
+            results: results.collect(),
+            mutants: challenge.mutants as usize,
+            mutants_killed: challenge.mutants_killed as usize,
+            signature: challenge.signature_hash,
+            family: challenge.family_hash,
+        },
+        schema,
+        draft,
+    })
 }

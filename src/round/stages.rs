@@ -9,13 +9,15 @@ mod training;
 
 use std::sync::Arc;
 
-use super::asked::{Asked, Occasion, OwnFile};
+use rayon::prelude::*;
+
+use super::asked::{Asked, Occasion, OwnFile, proposal_of, schema_of};
 use super::history::{Entry, History};
 use super::measure::{Measured, Suite, SuiteItem, evaluation, suite_hash};
 use super::pupil::Pupil;
 use super::report::{RoundError, Show};
 use super::settings::Settings;
-use super::suite::build;
+use super::suite::{Item, build};
 use crate::base::id::{ContentHash, Id};
 use crate::base::seed::Random;
 use crate::event::checkpoint::Checkpoint;
@@ -62,7 +64,7 @@ pub fn suite_items(
     items: usize,
     own: Option<&OwnFile>,
     show: &mut dyn Show,
-) -> Result<(Vec<super::suite::Item>, ContentHash), RoundError> {
+) -> Result<(Vec<Item>, ContentHash), RoundError> {
     let seed = Random::new(seed, &["suite", name]).seed();
     let own = own.map(|it| Arc::clone(&it.schema));
     let items = build(sandbox, seed, own, |_, _| items, || show.advance(""))?;
@@ -70,9 +72,33 @@ pub fn suite_items(
     Ok((items, hash))
 }
 
+/// The frozen suite as a run recorded it when it began: its questions, references and instances
+/// are made again, the proofs that they tell right from wrong are not. `None` if this version
+/// makes another one.
+pub fn recorded_suite(
+    started: &RunStarted,
+    history: &History,
+    items: usize,
+    own: Option<&OwnFile>,
+) -> Option<(Vec<Item>, ContentHash)> {
+    let all = history.asked(0, Purpose::Eval);
+    let recorded = all.get(..6 * items)?;
+    let again = recorded.par_iter().map(|(_, _, challenge)| {
+        let database = history.databases.get(&challenge.database_id)?;
+        let schema = match (database.seed, own) {
+            (None, Some(own)) => Arc::clone(&own.schema),
+            _ => Arc::new(schema_of(database, |_| None)?),
+        };
+        Item::of(proposal_of(challenge, database, schema)?)
+    });
+    let items: Vec<Item> = again.collect::<Option<_>>()?;
+    let hash = suite_hash(&items);
+    (Some(hash) == started.suite_hash).then_some((items, hash))
+}
+
 impl Stages<'_> {
     /// A suite's items as questions of this run.
-    pub fn suite(&self, name: &'static str, items: Vec<super::suite::Item>) -> Suite {
+    pub fn suite(&self, name: &'static str, items: Vec<Item>) -> Suite {
         let about = items.iter().map(SuiteItem::from).collect();
         let proposals = items.into_iter().map(|it| it.proposal).collect();
         let occasion = self.occasion(0, Purpose::Eval);

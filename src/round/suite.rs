@@ -13,7 +13,7 @@ use crate::grading::admission::Split;
 use crate::nano::withheld::is_withheld;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::teacher::draft::{Category, Difficulty};
-use crate::teacher::held_out::{held_out_phrasings, trained_phrasings};
+use crate::teacher::held_out::{held_out_phrasings, is_held_out, trained_phrasings};
 use crate::teacher::offline::{Intent, Wish, intents};
 use crate::teacher::proposer::{Proposal, Proposer, Source};
 
@@ -97,6 +97,20 @@ pub fn build(
         }
     }
     Ok(items)
+}
+
+impl Item {
+    /// An item whose question was recorded; `None` if the grammar has its intent no more.
+    pub fn of(proposal: Proposal) -> Option<Self> {
+        let (name, phrasing) = proposal.draft.phrasing.as_deref()?.split_once('/')?;
+        let intent = intents().into_iter().find(|it| it.name == name)?;
+        let part = Part::ALL.into_iter().find(|it| it.has(intent))?;
+        Some(Self {
+            part,
+            is_held_out: is_held_out(intent, phrasing.parse().ok()?),
+            proposal,
+        })
+    }
 }
 
 fn wish(pool: &[&'static Intent], is_held_out: bool, random: &mut Random) -> Wish {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
-use antiks::base::id::Id;
+use antiks::base::id::{ContentHash, Id};
 use antiks::base::seed::Random;
 use antiks::database::generate;
 use antiks::database::shape::shape_hash;
+use antiks::event::words::Purpose;
 use antiks::grading::signature::is_for_evaluation;
 use antiks::nano::corpus::{Corpus, Ledger};
 use antiks::nano::document::{Document, Kind, Turn};
 use antiks::nano::embedded::embedded;
 use antiks::nano::withheld::is_withheld;
+use antiks::round::asked::{Asked, Occasion, proposal_of, schema_of};
 use antiks::round::learn::Material;
 use antiks::round::practice::{Lesson, Mistake, Policy, Practised, practice};
 use antiks::round::pupil::{Manner, Pupil};
@@ -272,6 +275,43 @@ fn a_suite_is_the_same_on_any_number_of_workers_and_of_kept_families() {
             .parse()
             .unwrap();
         assert_eq!(item.is_held_out, held_out.contains(&phrasing));
+    }
+}
+
+#[test]
+fn a_recorded_suite_is_made_again_without_its_proofs() {
+    let sandbox = Sandbox::new(program(), 2);
+    let items = build(&sandbox, 4, None, |_, _| 3, || {}).unwrap();
+    let proposals = items.iter().map(|it| it.proposal.clone()).collect();
+    let occasion = Occasion {
+        run_id: Id::new([1; 32]),
+        iteration: 0,
+        purpose: Purpose::Eval,
+        teacher: "offline",
+        own: None,
+    };
+    let recorded = Asked::all(proposals, occasion, 0);
+    for (item, recorded) in items.iter().zip(&recorded) {
+        let (challenge, database) = (&recorded.challenge, &recorded.database);
+        let schema = Arc::new(schema_of(database, |_| None).unwrap());
+        let again = proposal_of(challenge, database, Arc::clone(&schema)).unwrap();
+        assert_eq!(again.draft, item.proposal.draft);
+        assert_eq!(again.admitted, item.proposal.admitted);
+        let again = Item::of(again).unwrap();
+        assert_eq!(
+            (again.part, again.is_held_out),
+            (item.part, item.is_held_out)
+        );
+        // What would be asked or graded otherwise is not taken for it.
+        let mut another = challenge.clone();
+        another.question.push('?');
+        assert_eq!(proposal_of(&another, database, Arc::clone(&schema)), None);
+        let mut another = challenge.clone();
+        another.instances[0].script_hash = ContentHash::of(b"");
+        assert_eq!(proposal_of(&another, database, Arc::clone(&schema)), None);
+        let mut another = challenge.clone();
+        another.instances[0].seed ^= 1;
+        assert_eq!(proposal_of(&another, database, schema), None);
     }
 }
 
