@@ -15,7 +15,10 @@ if [ -z "${PYTHON:-}" ]; then
     venv="$HOME/.cache/antiks-ci/venv-serve"
     if ! "$venv/bin/python" -c 'import fastapi, torch, transformers, uvicorn' 2>/dev/null; then
         python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet torch --index-url https://download.pytorch.org/whl/cpu
+        # The build without CUDA is a tenth of the other, but not on PyPI.
+        "$venv/bin/pip" install --quiet --retries 1 --timeout 20 torch \
+            --index-url https://download.pytorch.org/whl/cpu ||
+            "$venv/bin/pip" install --quiet torch
         "$venv/bin/pip" install --quiet 'transformers[serving]==5.24.0'
     fi
     PYTHON="$venv/bin/python"

@@ -84,7 +84,7 @@ impl From<LakeError> for CliError {
     fn from(error: LakeError) -> Self {
         let hint = match &error {
             LakeError::Missing(_) => {
-                "name another folder with --lake, or look around in the example: \
+                "antiks loop makes one; --lake names another folder; to look around first: \
                  antiks --example sql"
             }
             LakeError::Damaged { .. } => {

@@ -39,7 +39,7 @@ pub struct RunLoop {
     /// How many iterations the run has in all
     #[arg(long, default_value_t = 10, value_name = "NUMBER")]
     iterations: u32,
-    /// Questions of an iteration [default: 80 for nano and the offline teacher, else 10]
+    /// Questions of an iteration [default: 120 for nano and the offline teacher, else 10]
     #[arg(long, value_name = "NUMBER")]
     challenges: Option<usize>,
     #[command(flatten)]
