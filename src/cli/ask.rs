@@ -22,7 +22,7 @@ use super::place::Place;
 use super::sandbox::sandbox_over;
 use super::table::{Grid, short_id, terminal_chars};
 use crate::nano::embedded;
-use crate::round::pupil::Said;
+use crate::round::pupil::{Question, Said};
 use crate::sandbox::allowance::MAX_COUNTED_ROWS;
 use crate::sandbox::{Ending, Job, MAX_FILE_STEPS, Outcome, SandboxError, Value};
 
@@ -132,7 +132,12 @@ impl Ask {
         let pupil = pupil(student.unwrap_or(embedded::NAME), self.compute.open()?)?;
         let adapter = chosen.read(&pupil)?;
         let model = pupil.model(adapter.as_ref())?;
-        let said = pupil.answer(&model, &[(schema, self.question.trim())], || {})?;
+        let question = Question {
+            schema,
+            text: self.question.trim(),
+            guess: None,
+        };
+        let said = pupil.answer(&model, &[question], || {})?;
         said.into_iter()
             .next()
             .ok_or_else(|| CliError::failure("the student said nothing at all"))

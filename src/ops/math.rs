@@ -111,17 +111,23 @@ pub(super) fn dots<'a>(a: &[f32], rows: impl Iterator<Item = &'a [f32]>, out: &m
             sums[place] = lanes;
             rests[place] = a_rest.iter().zip(rest).map(|(a, b)| a * b).sum();
         }
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for sums in &mut sums {
-                for lane in 0..width {
-                    sums[lane] += sums[lane + width];
-                }
-            }
-        }
+        halve::<8>(&mut sums);
+        halve::<4>(&mut sums);
+        halve::<2>(&mut sums);
+        halve::<1>(&mut sums);
         for ((out, sums), rest) in out.iter_mut().zip(&sums).zip(&rests) {
             *out = sums[0] + rest;
+        }
+    }
+}
+
+/// Adds the second `WIDTH` lanes of each row to the first. The width is a constant, since
+/// for one that changes compilers write lanes through a mask.
+#[inline(always)]
+fn halve<const WIDTH: usize>(sums: &mut [[f32; LANES]; LANES]) {
+    for sums in sums {
+        for lane in 0..WIDTH {
+            sums[lane] += sums[lane + WIDTH];
         }
     }
 }

@@ -17,6 +17,7 @@
 //! - Nothing here knows what a model, an adapter or an optimiser's schedule is.
 
 mod adamw;
+mod add;
 mod attention;
 mod cache;
 mod cached_attention;
@@ -35,6 +36,7 @@ mod swiglu;
 pub mod cuda;
 
 pub use adamw::{AdamW, adamw_in_place, sum_squares};
+pub use add::add;
 pub use attention::{attention, attention_backward};
 pub use cache::{cache_append, cache_write};
 pub use cached_attention::cached_attention;

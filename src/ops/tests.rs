@@ -62,6 +62,14 @@ fn check_gradient(
 }
 
 #[test]
+fn sums_are_those_of_candle_and_need_one_shape() {
+    let wide = matrix(1, 7, 12);
+    let (a, b) = (wide.narrow(1, 2, 5).unwrap(), matrix(2, 7, 5));
+    assert_eq!(flat(&add(&a, &b).unwrap()), flat(&(&a + &b).unwrap()));
+    assert!(add(&matrix(1, 7, 5), &matrix(2, 5, 7)).is_err());
+}
+
+#[test]
 fn rms_norm_has_the_gradient_of_differences() {
     let (x, w, dy) = (matrix(1, 3, 20), matrix(2, 1, 20), matrix(3, 3, 20));
     let w = w.squeeze(0).unwrap();

@@ -1,7 +1,7 @@
 //! A student at its desk: a base, an adapter, and how questions are put to it.
 //!
-//! **Invariant.** The same base, adapter and question give the same answer on the same
-//! class of machine, whatever is asked beside it.
+//! **Invariant.** The same base, adapter and questions give the same answers on the same class
+//! of machine. Each answer is the student's own, whatever is asked or guessed beside it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::nano::document::prompt as outlined;
 use crate::student::adapter::Adapter;
 use crate::student::base::Base;
 use crate::student::config::Config;
-use crate::student::decode::{Ending, Sampling, Settings, generate};
+use crate::student::decode::{Ending, Sampling, Settings, generate_guessed};
 use crate::student::error::StudentError;
 use crate::student::message::Message;
 use crate::student::model::Model;
@@ -42,6 +42,18 @@ pub struct Pupil {
     prompts: Prompts,
     device: Device,
     manner: Manner,
+}
+
+/// A question.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The database that it is about.
+    pub schema: &'a Schema,
+    /// The question.
+    pub text: &'a str,
+    /// A statement that the answer may be, if there is one: reading along is faster than
+    /// saying token by token what turns out to be the same ([`generate_guessed`]).
+    pub guess: Option<&'a str>,
 }
 
 /// What a student said to a question.
@@ -136,13 +148,14 @@ impl Pupil {
     pub fn answer(
         &self,
         model: &Model,
-        questions: &[(&Schema, &str)],
+        questions: &[Question<'_>],
         mut on_answer: impl FnMut() + Send,
     ) -> Result<Vec<Said>, StudentError> {
         let mut said = Vec::with_capacity(questions.len());
-        let (mut asked, mut numbers) = (Vec::new(), Vec::new());
-        for (number, (schema, question)) in questions.iter().enumerate() {
-            let ids = self.prompts.chat(&[self.ask(schema, question)])?;
+        let (mut asked, mut guesses, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, question) in questions.iter().enumerate() {
+            let message = self.ask(question.schema, question.text);
+            let ids = self.prompts.chat(std::slice::from_ref(&message))?;
             let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
             said.push(Said {
                 prompt_hash: ContentHash::of(&bytes),
@@ -154,6 +167,7 @@ impl Pupil {
                 duration: Duration::ZERO,
             });
             if ids.len() < model.max_positions() {
+                guesses.push(self.guess(message, question.guess, &ids));
                 asked.push(ids);
                 numbers.push(number);
             }
@@ -165,7 +179,7 @@ impl Pupil {
             batch_rows: BATCH_ROWS,
             logprobs: false,
         };
-        let answers = generate(model, &asked, &settings, &mut |_, token| {
+        let answers = generate_guessed(model, &asked, &guesses, &settings, &mut |_, token| {
             if self.prompts.eos_ids().contains(&token) {
                 on_answer();
             }
@@ -183,6 +197,19 @@ impl Pupil {
             };
         }
         Ok(said)
+    }
+
+    /// The tokens of a guess at the answer to a message, as they would be learned; none
+    /// where a template or tokenizer has no way to put it behind the `prompt`.
+    fn guess(&self, message: Message, guess: Option<&str>, prompt: &[u32]) -> Vec<u32> {
+        let Some(guess) = guess else {
+            return Vec::new();
+        };
+        let chat = [message, Message::assistant(guess)];
+        match self.prompts.chat_example(&chat) {
+            Ok(example) if example.ids.starts_with(prompt) => example.ids[prompt.len()..].to_vec(),
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -5,9 +5,16 @@
 //! CPU several groups of rows go on side by side, so that no thread waits for another at
 //! each product.
 //!
-//! **Invariant.** The same prompts with the same settings give the same answers. Others
-//! beside them may change one where two tokens are all but equally likely, since products of
-//! other shapes round differently.
+//! Who has a guess at an answer can have it read along with the prompt. Of each of its
+//! tokens the model then says what it would have chosen in its place, all in one pass; the
+//! answer takes them up to the first that differs and goes on from there, token by token.
+//! Yang et al., "Inference with Reference", arXiv 2304.04487.
+//!
+//! **Invariants.**
+//! - Every token is the model's own choice after those before it, whatever was guessed.
+//! - The same prompts with the same guesses and settings give the same answers. Others
+//!   beside them, and guesses, may change one where two tokens are all but equally likely,
+//!   since products of other shapes round differently.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -92,6 +99,9 @@ impl Answer {
 /// Free slots that are worth reading prompts for.
 const READ_AT_ONCE: usize = 6;
 
+/// Rows whose logits are made at a time to check guesses by: 64 MiB for 32,000 tokens.
+const CHECKED_AT_ONCE: usize = 512;
+
 /// Groups of rows on a CPU; a constant, so that answers don't depend on the machine's
 /// threads.
 const GROUPS: usize = 2;
@@ -109,6 +119,24 @@ pub fn generate(
     settings: &Settings,
     on_token: OnToken<'_>,
 ) -> Result<Vec<Answer>> {
+    generate_guessed(model, prompts, &[], settings, on_token)
+}
+
+/// [`generate`] with a guess at each answer, as tokens, which may be empty; without any
+/// for prompts beyond them. They are of use to greedy answers without probabilities alone,
+/// and not read for others.
+///
+/// # Errors
+/// Those of [`generate`].
+pub fn generate_guessed(
+    model: &Model,
+    prompts: &[Vec<u32>],
+    guesses: &[Vec<u32>],
+    settings: &Settings,
+    on_token: OnToken<'_>,
+) -> Result<Vec<Answer>> {
+    let is_checked = settings.sampling == Sampling::Greedy && !settings.logprobs;
+    let guesses = if is_checked { guesses } else { &[] };
     for (number, prompt) in prompts.iter().enumerate() {
         if prompt.is_empty() || prompt.len() >= model.max_positions() {
             bail!(
@@ -136,7 +164,7 @@ pub fn generate(
     let rows = side_by_side(groups, |group| {
         let own = order.iter().copied().skip(group).step_by(groups).collect();
         let slots = settings.batch_rows / groups;
-        let mut group = Group::new(model, prompts, own, slots, settings)?;
+        let mut group = Group::new(model, (prompts, guesses), own, slots, settings)?;
         while group.step(&tell)? {}
         Ok(group.rows)
     });
@@ -151,6 +179,7 @@ struct Group<'a> {
     model: &'a Model,
     settings: &'a Settings,
     prompts: &'a [Vec<u32>],
+    guesses: &'a [Vec<u32>],
     cache: Cache,
     len_tokens: usize,
     /// Slots of the cache that nobody has.
@@ -158,9 +187,7 @@ struct Group<'a> {
     /// Prompts that wait for a slot.
     waiting: VecDeque<usize>,
     rows: Vec<Row>,
-    /// Logits (open rows, vocabulary) of the next token.
-    logits: Tensor,
-    /// The rows that go on.
+    /// The rows that go on. Of each, all is read but its last token.
     open: Vec<usize>,
 }
 
@@ -168,18 +195,16 @@ struct Row {
     number: usize,
     slot: usize,
     answer: Answer,
-    /// Where its next token goes.
-    position: usize,
     most_tokens: usize,
     begun: Stopwatch,
     chance: Option<LogitsProcessor>,
 }
 
 impl<'a> Group<'a> {
-    /// Reads the first prompts.
+    /// Nobody yet.
     fn new(
         model: &'a Model,
-        prompts: &'a [Vec<u32>],
+        (prompts, guesses): (&'a [Vec<u32>], &'a [Vec<u32>]),
         order: VecDeque<usize>,
         slots: usize,
         settings: &'a Settings,
@@ -189,25 +214,42 @@ impl<'a> Group<'a> {
         let len_tokens = longest
             .saturating_add(settings.max_new_tokens)
             .min(model.max_positions());
-        let none = Tensor::zeros((0, 0), model.embedding.dtype(), model.device())?;
-        let mut group = Self {
+        Ok(Self {
             cache: Cache::new(model, slots, len_tokens)?,
             len_tokens,
             free: (0..slots).rev().collect(),
             waiting: order,
             rows: Vec::with_capacity(prompts.len()),
-            logits: none,
             open: Vec::new(),
             model,
             settings,
             prompts,
-        };
-        group.admit()?;
-        Ok(group)
+            guesses,
+        })
     }
 
-    /// Reads as many waiting prompts as there are free slots.
-    fn admit(&mut self) -> Result<()> {
+    /// The most tokens of the answer to a prompt.
+    fn most_tokens(&self, number: usize) -> usize {
+        let room = self.len_tokens - self.prompts[number].len();
+        self.settings.max_new_tokens.min(room)
+    }
+
+    /// The tokens that are guessed to answer a prompt and are worth reading: what follows
+    /// the last one is not asked.
+    fn guess(&self, number: usize) -> &'a [u32] {
+        let guess = self.guesses.get(number).map_or(&[][..], Vec::as_slice);
+        let stops = |token: &u32| self.settings.stop_tokens.contains(token);
+        let count = guess
+            .iter()
+            .position(stops)
+            .map_or(guess.len(), |it| it + 1);
+        let count = count.min(self.most_tokens(number));
+        &guess[..count.saturating_sub(1)]
+    }
+
+    /// Reads as many waiting prompts as there are free slots, with what is guessed to
+    /// follow, and chooses the next token of each.
+    fn admit(&mut self, tell: &dyn Fn(usize, u32)) -> Result<()> {
         let count = self.free.len().min(self.waiting.len());
         let numbers: Vec<usize> = self.waiting.drain(..count).collect();
         let given = self.free.split_off(self.free.len() - count);
@@ -216,10 +258,12 @@ impl<'a> Group<'a> {
         }
         let begun = Stopwatch::start();
         let (model, device, cache) = (self.model, self.model.device(), &self.cache);
-        let prompts = numbers.iter().map(|number| &self.prompts[*number]);
-        let lens: Vec<usize> = prompts.clone().map(Vec::len).collect();
+        let texts = numbers
+            .iter()
+            .map(|number| [self.prompts[*number].as_slice(), self.guess(*number)]);
+        let lens: Vec<usize> = texts.clone().map(|it| it[0].len() + it[1].len()).collect();
         let sequences = Sequences::new(&lens, device)?;
-        let tokens: Vec<u32> = prompts.flatten().copied().collect();
+        let tokens: Vec<u32> = texts.flatten().flatten().copied().collect();
         let slot_of = |(slot, len): (&usize, &usize)| std::iter::repeat_n(*slot as u32, *len);
         let slots: Vec<u32> = given.iter().zip(&lens).flat_map(slot_of).collect();
         let to = Slots {
@@ -228,78 +272,119 @@ impl<'a> Group<'a> {
         };
         let packed = model.packed(&sequences);
         let tokens = Tensor::new(tokens.as_slice(), device)?;
-        let x = model.run(&tokens, &mut |layer, qkv, spare| {
+        // Wanted are the last token of each prompt and those of its guess.
+        let ends = sequences.starts()[1..].iter().zip(&numbers);
+        let wanted =
+            ends.flat_map(|(end, number)| end - 1 - self.guess(*number).len() as u32..*end);
+        let wanted = Tensor::from_iter(wanted, device)?;
+        let x = model.run(&tokens, Some(&wanted), &mut |layer, qkv, spare| {
             let mixed = packed(qkv, spare)?;
             cache.write(layer, qkv, &to, model.heads())?;
             Ok(mixed)
         })?;
-        let last: Vec<u32> = sequences.starts()[1..].iter().map(|end| end - 1).collect();
-        let last = embedding(&x, &Tensor::new(last.as_slice(), device)?)?;
-        let logits = model.logits(&last)?;
-        self.logits = match self.open.is_empty() {
-            true => logits,
-            false => Tensor::cat(&[&self.logits, &logits], 0)?,
-        };
-        for ((number, slot), len) in numbers.into_iter().zip(given).zip(lens) {
-            self.open.push(self.rows.len());
+        let (right, logits) = self.check(&numbers, &x)?;
+        let first = self.rows.len();
+        for ((number, slot), right) in numbers.into_iter().zip(given).zip(right) {
+            let tokens = self.guess(number)[..right].to_vec();
+            tokens.iter().for_each(|token| tell(number, *token));
             self.rows.push(Row {
                 number,
                 slot,
-                answer: Answer::empty(),
-                position: len,
-                most_tokens: self.settings.max_new_tokens.min(self.len_tokens - len),
+                answer: Answer {
+                    tokens,
+                    ..Answer::empty()
+                },
+                most_tokens: self.most_tokens(number),
                 begun,
                 chance: chance(&self.settings.sampling, number),
             });
         }
+        self.choose((first..self.rows.len()).collect(), &logits, tell)
+    }
+
+    /// How many tokens of each prompt's guess are what the model would choose, and the logits
+    /// of what follows these; from the residual stream behind each prompt and each token of
+    /// its guess.
+    fn check(&self, numbers: &[usize], x: &Tensor) -> Result<(Vec<usize>, Tensor)> {
+        let rows = x.dim(0)?;
+        if rows == numbers.len() {
+            return Ok((vec![0; rows], self.model.logits(x)?));
+        }
+        let mut chosen: Vec<u32> = Vec::with_capacity(rows);
+        for first in (0..rows).step_by(CHECKED_AT_ONCE) {
+            let some = x.narrow(0, first, CHECKED_AT_ONCE.min(rows - first))?;
+            let logits = self.model.logits(&some)?;
+            chosen.extend(logits.argmax(D::Minus1)?.to_vec1::<u32>()?);
+        }
+        let mut right = Vec::with_capacity(numbers.len());
+        let (mut first, mut next) = (0, Vec::with_capacity(numbers.len()));
+        for number in numbers {
+            let guess = self.guess(*number);
+            let pairs = chosen[first..].iter().zip(guess);
+            let same = pairs.take_while(|(chosen, guess)| chosen == guess);
+            let count = same.count();
+            right.push(count);
+            next.push((first + count) as u32);
+            first += guess.len() + 1;
+        }
+        let next = Tensor::new(next.as_slice(), x.device())?;
+        Ok((right, self.model.logits(&embedding(x, &next)?)?))
+    }
+
+    /// Gives every row its next token; `false` if none is left.
+    fn step(&mut self, tell: &dyn Fn(usize, u32)) -> Result<bool> {
+        // A few prompts at once are read faster than one by one.
+        let few = |it: &Self| it.open.is_empty() || it.free.len() >= READ_AT_ONCE;
+        while !self.waiting.is_empty() && few(self) {
+            self.admit(tell)?;
+        }
+        if self.open.is_empty() {
+            return Ok(false);
+        }
+        let rows = std::mem::take(&mut self.open);
+        let logits = self.read(&rows)?;
+        self.choose(rows, &logits, tell)?;
+        Ok(true)
+    }
+
+    /// Chooses the next token of each of `rows` by its logits; those that it doesn't end
+    /// stay open.
+    fn choose(
+        &mut self,
+        rows: Vec<usize>,
+        logits: &Tensor,
+        tell: &dyn Fn(usize, u32),
+    ) -> Result<()> {
+        let (tokens, logprobs) = self.chosen(&rows, logits)?;
+        for (place, number) in rows.into_iter().enumerate() {
+            let (row, token) = (&mut self.rows[number], tokens[place]);
+            row.answer.tokens.push(token);
+            row.answer.logprobs.extend(logprobs.get(place));
+            tell(row.number, token);
+            let stops = self.settings.stop_tokens.contains(&token);
+            if stops {
+                row.answer.ending = Ending::Stop;
+            }
+            if stops || row.answer.tokens.len() == row.most_tokens {
+                self.free.push(row.slot);
+                row.answer.duration = row.begun.elapsed();
+            } else {
+                self.open.push(number);
+            }
+        }
         Ok(())
     }
 
-    /// Chooses the next token of every open row, and reads it; `false` if none is open.
-    fn step(&mut self, tell: &dyn Fn(usize, u32)) -> Result<bool> {
-        let (tokens, logprobs) = self.choose()?;
-        for (place, row) in self.open.iter().enumerate() {
-            let row = &mut self.rows[*row];
-            row.answer.tokens.push(tokens[place]);
-            row.answer.logprobs.extend(logprobs.get(place));
-            tell(row.number, tokens[place]);
-            if self.settings.stop_tokens.contains(&tokens[place]) {
-                row.answer.ending = Ending::Stop;
-                row.most_tokens = row.answer.tokens.len();
-            }
-        }
-        let Self {
-            rows, open, free, ..
-        } = self;
-        open.retain(|row| {
-            let row = &mut rows[*row];
-            let goes_on = row.answer.tokens.len() < row.most_tokens;
-            if !goes_on {
-                free.push(row.slot);
-                row.answer.duration = row.begun.elapsed();
-            }
-            goes_on
-        });
-        if !self.open.is_empty() {
-            self.read()?;
-        }
-        // A few prompts at once are read faster than one by one.
-        if self.open.is_empty() || self.free.len() >= READ_AT_ONCE {
-            self.admit()?;
-        }
-        Ok(!self.open.is_empty())
-    }
-
-    /// The chosen tokens of the open rows, and how likely each was if that is asked for.
-    fn choose(&mut self) -> Result<(Vec<u32>, Vec<f32>)> {
+    /// The next tokens of `rows`, and how likely each was if that is asked for.
+    fn chosen(&mut self, rows: &[usize], logits: &Tensor) -> Result<(Vec<u32>, Vec<f32>)> {
         let is_greedy = self.settings.sampling == Sampling::Greedy;
         if is_greedy && !self.settings.logprobs {
-            return Ok((self.logits.argmax(D::Minus1)?.to_vec1()?, Vec::new()));
+            return Ok((logits.argmax(D::Minus1)?.to_vec1()?, Vec::new()));
         }
-        let logits = self.logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-        let mut tokens = Vec::with_capacity(self.open.len());
+        let logits = logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        let mut tokens = Vec::with_capacity(rows.len());
         let mut logprobs = Vec::new();
-        for (place, row) in self.open.iter().enumerate() {
+        for (place, row) in rows.iter().enumerate() {
             let logits = logits.get(place)?;
             let token = match &mut self.rows[*row].chance {
                 Some(chance) => chance.sample(&logits)?,
@@ -314,33 +399,26 @@ impl<'a> Group<'a> {
         Ok((tokens, logprobs))
     }
 
-    /// Reads the last token of every open row, and makes the logits of the next.
-    fn read(&mut self) -> Result<()> {
+    /// Reads the last token of each of `rows`, and gives the logits (rows, vocabulary) of
+    /// the next.
+    fn read(&self, rows: &[usize]) -> Result<Tensor> {
         let device = self.model.device();
-        let last = |row: &usize| self.rows[*row].answer.tokens.last().copied().unwrap_or(0);
-        let tokens: Vec<u32> = self.open.iter().map(last).collect();
-        let slot = |row: &usize| self.rows[*row].slot as u32;
-        let slots: Vec<u32> = self.open.iter().map(slot).collect();
-        let positions: Vec<u32> = self
-            .open
-            .iter()
-            .map(|row| self.rows[*row].position as u32)
-            .collect();
-        let at = Slots {
-            slots: Tensor::new(slots.as_slice(), device)?,
-            positions: Tensor::new(positions.as_slice(), device)?,
+        let of_each = |what: &dyn Fn(&Row) -> u32| {
+            let all: Vec<u32> = rows.iter().map(|row| what(&self.rows[*row])).collect();
+            Tensor::new(all.as_slice(), device)
         };
+        let before = |row: &Row| self.prompts[row.number].len() + row.answer.tokens.len() - 1;
+        let at = Slots {
+            slots: of_each(&|row| row.slot as u32)?,
+            positions: of_each(&|row| before(row) as u32)?,
+        };
+        let tokens = of_each(&|row| row.answer.tokens.last().copied().unwrap_or(0))?;
         let (model, cache) = (self.model, &self.cache);
         let (heads, window) = (model.heads(), model.config.sliding_window);
-        let tokens = Tensor::new(tokens.as_slice(), device)?;
-        let x = model.run(&tokens, &mut |layer, qkv, spare| {
+        let x = model.run(&tokens, None, &mut |layer, qkv, spare| {
             cache.attend(layer, qkv, &at, &model.rope, heads, window, spare)
         })?;
-        self.logits = model.logits(&x)?;
-        for row in &self.open {
-            self.rows[*row].position += 1;
-        }
-        Ok(())
+        model.logits(&x)
     }
 }
 

@@ -19,8 +19,8 @@ use super::error::StudentError;
 use super::linear::{self, Linear, dtype_of};
 use super::target::Target;
 use super::weights::{Element, Weights};
-use crate::ops::{Direction, Heads, Rope, Sequences, attention, embedding, matmul, rms_norm};
-use crate::ops::{rope_in_place, swiglu};
+use crate::ops::{Direction, Heads, Rope, Sequences, add, attention, embedding, matmul};
+use crate::ops::{rms_norm, rope_in_place, swiglu};
 
 /// The groups of linear layers that are computed together.
 pub const GROUPS: [&[Target]; 4] = [
@@ -77,7 +77,9 @@ pub struct Activations {
     pub qkv: Tensor,
     /// The attention's result.
     pub mixed: Tensor,
-    /// The residual stream between the two halves (rows, hidden).
+    /// Its wanted rows, which the output projection reads; so are all that follow.
+    pub wanted: Tensor,
+    /// The residual stream between the two halves (wanted rows, hidden).
     pub middle: Tensor,
     /// After the second norm.
     pub mlp_input: Tensor,
@@ -199,20 +201,29 @@ impl Model {
         self.config.max_positions()
     }
 
-    /// The residual stream (rows, hidden) after all layers, before the last norm.
+    /// The residual stream (rows, hidden) after all layers, before the last norm; of the
+    /// rows `wanted` alone where these are given (u32).
     /// `attend` gets the layer's number, and queries, keys and values that are not yet
     /// turned, and gives the mixed values with `spare` columns.
     pub fn run(
         &self,
         tokens: &Tensor,
+        wanted: Option<&Tensor>,
         attend: &mut dyn FnMut(usize, &Tensor, usize) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let mut x = embedding(&self.embedding, tokens)?;
         for (number, layer) in self.layers.iter().enumerate() {
             let mut mix = |qkv: &Tensor, spare: usize| attend(number, qkv, spare);
-            x = layer.forward(x, &self.config, &mut mix, None)?.0;
+            let wanted = self.wanted_of(number, wanted);
+            x = layer.forward(x, &self.config, &mut mix, None, wanted)?.0;
         }
         Ok(x)
+    }
+
+    /// The rows that are wanted of a layer, if of the last one's these are: later layers make
+    /// keys and values of all rows, so that of any other layer all are wanted (`None`).
+    pub fn wanted_of<'a>(&self, layer: usize, wanted: Option<&'a Tensor>) -> Option<&'a Tensor> {
+        wanted.filter(|_| layer + 1 == self.layers.len())
     }
 
     /// Attention of packed sequences, to be given to a layer.
@@ -242,7 +253,7 @@ impl Model {
     /// The logits of every row of packed sequences; for tests and perplexities.
     pub fn all_logits(&self, tokens: &Tensor, sequences: &Sequences) -> Result<Tensor> {
         let packed = self.packed(sequences);
-        let x = self.run(tokens, &mut |_, qkv, spare| packed(qkv, spare))?;
+        let x = self.run(tokens, None, &mut |_, qkv, spare| packed(qkv, spare))?;
         self.logits(&x)
     }
 }
@@ -298,14 +309,16 @@ impl Layer {
         ]
     }
 
-    /// The layer's result (rows, hidden) for `x` (rows, hidden), and what its backward
-    /// pass needs. `attend` turns queries and keys in place.
+    /// The layer's result (rows, hidden) for `x` (rows, hidden), or that of the rows
+    /// `wanted` (u32), and what its backward pass needs. `attend` turns queries and keys in
+    /// place.
     pub fn forward(
         &self,
         x: Tensor,
         config: &Config,
         attend: &mut dyn FnMut(&Tensor, usize) -> Result<Tensor>,
         dropping: Option<Dropping<'_>>,
+        wanted: Option<&Tensor>,
     ) -> Result<(Tensor, Activations)> {
         let epsilon = config.rms_norm_eps as f32;
         let apply = |number: usize, group: &Linear, input: &Tensor| {
@@ -319,16 +332,21 @@ impl Layer {
         let attention_input = rms_norm(&x, &self.attention_norm, epsilon, self.qkv.spare())?;
         let qkv = apply(0, &self.qkv, &attention_input)?;
         let mixed = attend(&qkv, self.output.spare())?;
-        let middle = (&x + apply(1, &self.output, &mixed)?)?;
+        let (residual, wanted) = match wanted {
+            Some(rows) => (embedding(&x, rows)?, embedding(&mixed, rows)?),
+            None => (x.clone(), mixed.clone()),
+        };
+        let middle = add(&residual, &apply(1, &self.output, &wanted)?)?;
         let mlp_input = rms_norm(&middle, &self.mlp_norm, epsilon, self.gate_up.spare())?;
         let gate_up = apply(2, &self.gate_up, &mlp_input)?;
         let inner = swiglu(&gate_up, self.down.spare())?;
-        let result = (&middle + apply(3, &self.down, &inner)?)?;
+        let result = add(&middle, &apply(3, &self.down, &inner)?)?;
         let activations = Activations {
             input: x,
             attention_input,
             qkv,
             mixed,
+            wanted,
             middle,
             mlp_input,
             gate_up,

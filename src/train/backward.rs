@@ -89,7 +89,8 @@ impl Pass<'_> {
         let mut attend = self.model.packed(&batch.sequences);
         let drop = |group: usize, input: &Tensor| self.dropped(number, group, input);
         let dropping = (self.dropout > 0.0).then_some(&drop as _);
-        layer.forward(x, &self.model.config, &mut attend, dropping)
+        let wanted = self.model.wanted_of(number, Some(&batch.loss_rows));
+        layer.forward(x, &self.model.config, &mut attend, dropping, wanted)
     }
 
     fn dropped(&self, layer: usize, group: usize, input: &Tensor) -> Result<Tensor> {
@@ -98,20 +99,20 @@ impl Pass<'_> {
         dropout(input, self.dropout as f32, seed)
     }
 
-    /// The losses, and the gradient of the last layer's result.
-    fn head(&self, x: &Tensor, batch: &MicroBatch, scale: f32) -> Result<(f64, Tensor)> {
+    /// The losses, and the gradient of the last layer's result `learned`, which has the rows
+    /// with a loss alone.
+    fn head(&self, learned: &Tensor, batch: &MicroBatch, scale: f32) -> Result<(f64, Tensor)> {
         let model = self.model;
         let epsilon = model.config.rms_norm_eps as f32;
-        let learned = embedding(x, &batch.loss_rows)?;
-        let normed = rms_norm(&learned, &model.norm, epsilon, 0)?;
+        let normed = rms_norm(learned, &model.norm, epsilon, 0)?;
         let dnormed = normed.zeros_like()?;
-        let bytes = if x.device().is_cpu() {
+        let bytes = if learned.device().is_cpu() {
             LOGITS_BYTES_CPU
         } else {
             LOGITS_BYTES
         };
         let rows_at_a_time =
-            (bytes / (x.dtype().size_in_bytes() * model.config.vocab_size)).max(64);
+            (bytes / (learned.dtype().size_in_bytes() * model.config.vocab_size)).max(64);
         let mut losses = Vec::new();
         for first in (0..batch.loss_tokens).step_by(rows_at_a_time) {
             let rows = rows_at_a_time.min(batch.loss_tokens - first);
@@ -136,17 +137,15 @@ impl Pass<'_> {
             }
         }
         if !self.layout.is_lora() {
-            self.add_norm(Slot::Norm, &learned, &dnormed, epsilon)?;
+            self.add_norm(Slot::Norm, learned, &dnormed, epsilon)?;
         }
-        let dlearned = rms_norm_backward(&learned, &model.norm, &dnormed, epsilon, None)?;
-        // Rows without a loss get the zeros behind the others.
-        let zeros = dlearned.narrow(0, 0, 1)?.zeros_like()?;
-        let dx = embedding(&Tensor::cat(&[dlearned, zeros], 0)?, &batch.places)?;
+        let dlearned = rms_norm_backward(learned, &model.norm, &dnormed, epsilon, None)?;
         let losses: Vec<f32> = Tensor::cat(&losses, 0)?.to_vec1()?;
-        Ok((losses.into_iter().map(f64::from).sum(), dx))
+        Ok((losses.into_iter().map(f64::from).sum(), dlearned))
     }
 
-    /// Back through a layer: the gradient of its input, from that of its result.
+    /// Back through a layer: the gradient of its input, from that of its result. Of the
+    /// last layer's, only rows with a loss have one.
     fn layer(
         &self,
         number: usize,
@@ -176,7 +175,12 @@ impl Pass<'_> {
         )?;
         drop((dinput, dresult, kept.middle));
 
-        let dmixed = self.linear(number, 1, &layer.output, &kept.mixed, &dmiddle)?;
+        let mut dmixed = self.linear(number, 1, &layer.output, &kept.wanted, &dmiddle)?;
+        let mut dmiddle = dmiddle;
+        let places = self.model.wanted_of(number, Some(&batch.places));
+        if let Some(places) = places {
+            (dmixed, dmiddle) = (spread(&dmixed, places)?, spread(&dmiddle, places)?);
+        }
         let dqkv = attention_backward(
             &kept.qkv,
             &kept.mixed,
@@ -185,7 +189,7 @@ impl Pass<'_> {
             heads,
             config.sliding_window,
         )?;
-        drop((dmixed, kept.mixed, kept.qkv));
+        drop((dmixed, kept.mixed, kept.wanted, kept.qkv));
         let (positions, rope) = (&batch.sequences.positions, &self.model.rope);
         rope_in_place(&dqkv, positions, rope, heads, Direction::Backward)?;
         let dinput = self.linear(number, 0, &layer.qkv, &kept.attention_input, &dqkv)?;
@@ -255,4 +259,11 @@ impl Pass<'_> {
         let sum = (&view + gradient)?;
         view.slice_set(&sum, 0, 0)
     }
+}
+
+/// Gradients (rows, width) at their `places` among all rows: those of which none is there
+/// get the zeros behind the others.
+fn spread(gradients: &Tensor, places: &Tensor) -> Result<Tensor> {
+    let zeros = gradients.narrow(0, 0, 1)?.zeros_like()?;
+    embedding(&Tensor::cat(&[gradients, &zeros], 0)?, places)
 }

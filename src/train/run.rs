@@ -7,6 +7,8 @@
 //!   the gradients of micro-batches are summed in their order.
 //! - Nothing is random but what [`Recipe::seed`] decides.
 
+use std::cmp::Reverse;
+
 use candle_core::{DType, Device, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
@@ -247,11 +249,22 @@ impl Training {
         let scale = 1.0 / loss_tokens as f64;
         let parts = &step.micro_batches;
         let make = |place: usize| self.part(number, place, &parts[place], scale);
-        let made: Vec<Result<Gradients>> = match self.model.device() {
-            Device::Cpu => side_by_side(parts.len(), make),
-            _ => (0..parts.len()).map(make).collect(),
+        let mut made: Vec<(usize, Result<Gradients>)> = match self.model.device() {
+            Device::Cpu => {
+                // The longest begin first, so that threads end at about the same time.
+                let tokens = |part: &[usize]| -> usize {
+                    let examples = self.examples_of(part);
+                    examples.iter().map(|it| it.tokens.len()).sum()
+                };
+                let mut order: Vec<usize> = (0..parts.len()).collect();
+                order.sort_by_key(|place| Reverse(tokens(&parts[*place])));
+                side_by_side(order.len(), |turn| (order[turn], make(order[turn])))
+            }
+            _ => (0..parts.len()).map(|it| (it, make(it))).collect(),
         };
-        let sum = made.into_iter().reduce(|sum, part| sum?.add(part?));
+        made.sort_by_key(|(place, _)| *place);
+        let parts = made.into_iter().map(|(_, part)| part);
+        let sum = parts.reduce(|sum, part| sum?.add(part?));
         match sum.transpose()? {
             Some(sum) => Ok(Gradients {
                 loss: sum.loss * scale,

@@ -17,7 +17,7 @@ use antiks::nano::withheld::is_withheld;
 use antiks::round::asked::{Asked, Occasion, proposal_of, schema_of};
 use antiks::round::learn::Material;
 use antiks::round::practice::{Lesson, Mistake, Policy, Practised, practice};
-use antiks::round::pupil::{Manner, Pupil};
+use antiks::round::pupil::{Manner, Pupil, Question};
 use antiks::round::suite::{Item, Part, build};
 use antiks::sandbox::Sandbox;
 use antiks::teacher::draft::Difficulty;
@@ -276,6 +276,32 @@ fn a_suite_is_the_same_on_any_number_of_workers_and_of_kept_families() {
             .unwrap();
         assert_eq!(item.is_held_out, held_out.contains(&phrasing));
     }
+}
+
+#[test]
+fn nano_says_the_same_with_a_reference_beside_the_question() {
+    let sandbox = Sandbox::new(program(), 2);
+    let items = build(&sandbox, 4, None, |_, _| 3, || {}).unwrap();
+    let pupil = Pupil::new(embedded().unwrap(), Device::Cpu, Manner::Outline).unwrap();
+    let model = pupil.model(None).unwrap();
+    let answers = |guess: &dyn Fn(usize) -> Option<usize>| -> Vec<String> {
+        let questions: Vec<Question<'_>> = items
+            .iter()
+            .enumerate()
+            .map(|(place, item)| Question {
+                schema: &item.proposal.schema,
+                text: &item.proposal.draft.question,
+                guess: guess(place).map(|of| items[of].proposal.draft.reference_sql.as_str()),
+            })
+            .collect();
+        let said = pupil.answer(&model, &questions, || {}).unwrap();
+        said.into_iter().map(|it| it.text).collect()
+    };
+    let alone = answers(&|_| None);
+    assert_eq!(answers(&Some), alone);
+    assert_eq!(answers(&|place| Some(items.len() - 1 - place)), alone);
+    let references = items.iter().map(|it| &it.proposal.draft.reference_sql);
+    assert!(alone.iter().zip(references).any(|(a, b)| a == b));
 }
 
 #[test]

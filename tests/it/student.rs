@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use antiks::ops::Sequences;
 use antiks::student::adapter::Adapter;
 use antiks::student::base::Base;
-use antiks::student::decode::{Answer, Ending, Sampling, Settings, generate};
+use antiks::student::decode::{Answer, Ending, Sampling, Settings, generate, generate_guessed};
 use antiks::student::message::{Message, Role};
 use antiks::student::model::Model;
 use antiks::student::prompt::Prompts;
@@ -224,6 +224,100 @@ fn chance_repeats_with_its_seed_and_differs_with_another() {
         tokens(run(1, 2)),
         "each answer has chance of its own"
     );
+}
+
+/// Guesses that are right, wrong somewhere, cut, too long, end in the middle, or are none.
+fn guesses(truth: &[(Vec<u32>, Ending)], stop: u32) -> Vec<Vec<Vec<u32>>> {
+    let right: Vec<Vec<u32>> = truth.iter().map(|(tokens, _)| tokens.clone()).collect();
+    let changed = |change: &dyn Fn(usize, &mut Vec<u32>)| {
+        let mut guesses = right.clone();
+        for (place, tokens) in guesses.iter_mut().enumerate() {
+            change(place, tokens);
+        }
+        guesses
+    };
+    let mut kinds = vec![
+        changed(&|_, tokens| tokens.extend([9; 200])),
+        changed(&|place, tokens| tokens.truncate(place % 7 * 4)),
+        changed(&|_, tokens| tokens[0] = stop),
+        right[..right.len() / 2].to_vec(),
+    ];
+    for at in [0, 1, 5, 18] {
+        kinds.push(changed(&|_, tokens| {
+            let at = at.min(tokens.len() - 1);
+            tokens[at] = (tokens[at] + 1) % 300;
+        }));
+    }
+    kinds.push(right);
+    kinds
+}
+
+#[test]
+fn answers_are_the_models_own_whatever_is_guessed() {
+    for (model, base) in [
+        (model("tiny"), base("tiny")),
+        (model("tied"), base("tied")),
+        (with_adapter(), base("tiny")),
+    ] {
+        // Some of them leave next to no room for an answer.
+        let mut prompts: Vec<Vec<u32>> = (3..40).map(|token| vec![token, token + 1, 7]).collect();
+        prompts.extend((100..128).map(|len| (0..len).map(|place| 3 + place % 50).collect()));
+        let asked = |max_new_tokens, batch_rows, stop: &[u32]| Settings {
+            logprobs: false,
+            max_new_tokens,
+            stop_tokens: stop.to_vec(),
+            ..settings(&base, batch_rows)
+        };
+        let none = generate(&model, &prompts, &asked(20, 4, &[]), &mut |_, _| {}).unwrap();
+        let stop = none[0].tokens[9];
+        for max_new_tokens in [1, 2, 20] {
+            let settings = |batch_rows| asked(max_new_tokens, batch_rows, &[stop]);
+            let spoken = |answers: Vec<Answer>| -> Vec<(Vec<u32>, Ending)> {
+                let spoken = answers.into_iter().map(|it| (it.tokens, it.ending));
+                spoken.collect()
+            };
+            let plain = generate(&model, &prompts, &settings(4), &mut |_, _| {});
+            let truth = spoken(plain.unwrap());
+            let ended = |ending| truth.iter().any(|(_, it)| *it == ending);
+            assert!(ended(Ending::Length) && (max_new_tokens < 20 || ended(Ending::Stop)));
+            for guesses in guesses(&truth, stop) {
+                for batch_rows in [1, 4, 32] {
+                    let mut told = vec![Vec::new(); prompts.len()];
+                    let tell = &mut |number: usize, token| told[number].push(token);
+                    let settings = settings(batch_rows);
+                    let answers = generate_guessed(&model, &prompts, &guesses, &settings, tell);
+                    assert_eq!(spoken(answers.unwrap()), truth);
+                    assert!(told.iter().eq(truth.iter().map(|(tokens, _)| tokens)));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_right_guess_is_read_and_not_said_token_by_token() {
+    let (base, model) = (base("tiny"), model("tiny"));
+    let prompts: Vec<Vec<u32>> = (3..23).map(|token| vec![token, token + 1, 7]).collect();
+    let settings = Settings {
+        logprobs: false,
+        stop_tokens: Vec::new(),
+        ..settings(&base, 20)
+    };
+    // Rows that go on together take turns; what was guessed comes in one piece.
+    let turns = |guesses: &[Vec<u32>]| {
+        let (mut turns, mut last) = (0, None);
+        let tell = &mut |number: usize, _| {
+            turns += usize::from(last != Some(number));
+            last = Some(number);
+        };
+        let answers = generate_guessed(&model, &prompts, guesses, &settings, tell).unwrap();
+        (answers, turns)
+    };
+    let (answers, plain) = turns(&[]);
+    let right: Vec<Vec<u32>> = answers.into_iter().map(|it| it.tokens).collect();
+    let (_, guessed) = turns(&right);
+    assert!(plain >= 20 * 19, "{plain}");
+    assert!(guessed <= 20 * 4, "{guessed}");
 }
 
 #[test]

@@ -5,10 +5,10 @@ use super::super::calls::CallIds;
 use super::super::mark::{Answered, answers, grades, verdicts};
 use super::super::opinions::{Opinion, Opinions, Viewpoint, opinions};
 use super::super::planted::{Ground, Planted, PlantedEvents, events, plant};
+use super::super::pupil::Question;
 use super::super::report::{RoundError, Show};
 use super::super::tutor::Chat;
 use super::{Answering, Stages};
-use crate::database::schema::Schema;
 use crate::event::answer::Answer;
 use crate::event::grade::Grade;
 use crate::event::words::Purpose;
@@ -67,9 +67,14 @@ impl Stages<'_> {
         show: &mut dyn Show,
     ) -> Result<Answered, RoundError> {
         let model = self.pupil.model(learner.map(|(_, adapter)| adapter))?;
-        let questions: Vec<(&Schema, &str)> = asked
+        // Most right answers are the reference word for word, so it is a good guess.
+        let questions: Vec<Question<'_>> = asked
             .iter()
-            .map(|it| (&*it.proposal.schema, it.challenge.question.as_str()))
+            .map(|it| Question {
+                schema: &it.proposal.schema,
+                text: &it.challenge.question,
+                guess: Some(&it.challenge.reference_sql),
+            })
             .collect();
         let said = self.pupil.answer(&model, &questions, || show.advance(""))?;
         let checkpoint = learner.map(|(id, _)| id);
