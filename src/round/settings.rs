@@ -63,7 +63,7 @@ impl Settings {
             database: None,
             initial_train: None,
             practice: Policy {
-                siblings: 280,
+                siblings: 320,
                 siblings_each: 8,
                 new_percent: 60,
                 sibling_turns: 7,

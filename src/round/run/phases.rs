@@ -273,7 +273,7 @@ impl Run<'_> {
             let (answers, too_long) = (material.answers(), material.too_long);
             let left_out = match too_long {
                 0 => String::new(),
-                count => format!("; {count} answers too long and left out"),
+                count => format!("; {count} too long and left out"),
             };
             let line = format!(
                 "{answers} answers in {} steps, {tokens} tokens, loss {first:.3} to {last:.3}{left_out}",
