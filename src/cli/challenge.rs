@@ -37,7 +37,7 @@ pub struct ShowChallenges {
     /// Only this difficulty: easy, medium or hard
     #[arg(long, value_name = "NAME")]
     difficulty: Option<String>,
-    /// Only this intent, such as revenue_total
+    /// Only this intent, such as revenue_by_period
     #[arg(long, value_name = "NAME")]
     intent: Option<String>,
     /// Ask about this SQLite file, which is only read

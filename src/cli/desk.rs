@@ -90,8 +90,8 @@ impl RecordedRun {
         };
         let settings = Settings::from_words(&started.settings).map_err(|what| {
             CliError::failure(format!(
-                "run {} has settings that this version ({}) does not know: {what}; use the \
-                 version that made it ({})",
+                "the settings of run {} are not those of a loop of this version ({}): {what}; \
+                 version {} made it",
                 started.name,
                 env!("CARGO_PKG_VERSION"),
                 started.code_version

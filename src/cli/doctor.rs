@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::compute::{self, Compute};
 use super::error::CliError;
 use crate::base::world::{self, World};
-use crate::nano::embedded::embedded;
+use crate::nano::embedded::{self, embedded};
 use crate::sandbox::confine::strength;
 use crate::sandbox::sqlite_source;
 use crate::student::base::Base;
@@ -24,7 +24,7 @@ use crate::train::recipe::Recipe;
 /// With --base, also whether its files are whole, its id, and what fits into memory.
 #[derive(Args)]
 pub struct Doctor {
-    /// A base to look at: a folder, or an id in the Hugging Face cache
+    /// A base to look at: nano, a folder, or an id in the Hugging Face cache
     #[arg(long, value_name = "BASE")]
     base: Option<String>,
     #[command(flatten)]
@@ -94,7 +94,11 @@ fn look_at(
     device: &Device,
     memory: Option<(u64, u64)>,
 ) -> Result<Vec<(&'static str, Json)>, CliError> {
-    let Some(base) = Base::find_here(name)? else {
+    let found = match name {
+        embedded::NAME => Some(embedded()?),
+        name => Base::find_here(name)?,
+    };
+    let Some(base) = found else {
         let said = "not in the Hugging Face cache; antiks train and generate fetch it";
         return Ok(vec![("base", json!(said))]);
     };

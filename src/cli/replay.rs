@@ -110,6 +110,14 @@ impl ReplayIteration {
                 Err(error) => return Err(error.into()),
             }
         }
+        if all.is_empty() {
+            let stages: Vec<&str> = wanted.iter().map(|it| it.name()).collect();
+            return Err(CliError::Usage(format!(
+                "run {} has nothing to do again of this stage: {}",
+                run.started.name,
+                stages.join(", ")
+            )));
+        }
         self.tell(&all, clock.elapsed().as_secs_f64())
     }
 

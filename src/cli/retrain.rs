@@ -68,7 +68,6 @@ impl Retrain {
             .with_all(&self.set)
             .map_err(CliError::Usage)?;
         settings.check().map_err(CliError::Usage)?;
-        settings.recipe.check()?;
         let selection = match &self.select {
             None => Catalogue::load(settled.config.queries.as_deref())?
                 .find("training_set")?

@@ -160,7 +160,6 @@ impl RunLoop {
         }
         settings = settings.with_all(&self.set).map_err(CliError::Usage)?;
         settings.check().map_err(CliError::Usage)?;
-        settings.recipe.check()?;
         Ok(settings)
     }
 

@@ -246,7 +246,10 @@ type Own = (String, Result<Query, QueryError>);
 
 fn read_folder(folder: &Path) -> Result<Vec<Own>, QueryError> {
     let failed = |error: std::io::Error| {
-        QueryError::Catalogue(format!("reading {}: {error}", folder.display()))
+        QueryError::Catalogue(format!(
+            "reading the folder of your own queries, {} (`queries` in antiks.toml): {error}",
+            folder.display()
+        ))
     };
     let mut queries = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {

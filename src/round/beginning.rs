@@ -79,8 +79,14 @@ pub fn refuse_another(lake: &Lake, started: &RunStarted) -> Result<(), RoundErro
     for name in names {
         note(name, value(started, name), value(&recorded, name));
     }
+    if started.base_hash != recorded.base_hash {
+        differences.push("the student's base is another".to_owned());
+    }
+    if started.parent_run_id != recorded.parent_run_id {
+        differences.push("one of the two is a fork of another run".to_owned());
+    }
     if differences.is_empty() {
-        differences.push("the student's base or the suite is another".to_owned());
+        differences.push("the suite is another".to_owned());
     }
     Err(RoundError::Refused(format!(
         "the lake has a run {} with other settings: {}. Use the same settings to go on with \

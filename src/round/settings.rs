@@ -165,7 +165,7 @@ impl Settings {
         })
     }
 
-    /// Refuses numbers with which no run could be made; the recipe has a check of its own.
+    /// Refuses numbers with which no run could be made.
     ///
     /// # Errors
     /// A sentence that names the setting.
@@ -196,6 +196,14 @@ impl Settings {
         if self.practice.new_percent > 100 {
             return Err("practice.new_percent must be 0 to 100".to_owned());
         }
+        // The recipe names itself as the arguments of `antiks train` do.
+        self.recipe.check().map_err(|error| {
+            let said = error.to_string();
+            let named = said.strip_prefix("--").and_then(|it| it.split_once(' '));
+            named.map_or(said.clone(), |(name, rest)| {
+                format!("recipe.{} {rest}", name.replace('-', "_"))
+            })
+        })?;
         self.teacher.as_ref().map_or(Ok(()), Chat::check)
     }
 
@@ -286,5 +294,9 @@ mod tests {
         assert!(message.contains("recipe.learning_rate"), "{message}");
         let message = nano.with("challenges", "many").unwrap_err();
         assert!(message.contains("challenges"), "{message}");
+        let backwards = nano.with("recipe.learning_rate", "-1").unwrap();
+        let message = backwards.check().unwrap_err();
+        assert_eq!(message, "recipe.learning_rate must be above 0");
+        assert_eq!(nano.check(), Ok(()));
     }
 }

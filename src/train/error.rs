@@ -25,7 +25,7 @@ pub enum TrainError {
     },
     /// Lines of a file of examples are no examples.
     #[error(
-        "{count} of the lines of {path} {} no {}:\n{}\nmend them, or skip them with --skip-bad-lines",
+        "{count} of the lines of {path} {} no {}:\n{}\nmend them or take them out; antiks train can skip them with --skip-bad-lines",
         if *.count == 1 { "is" } else { "are" },
         if *.count == 1 { "example" } else { "examples" },
         .first.join("\n")
