@@ -6,10 +6,14 @@
 //! **Invariant.** What one path draws never moves what another draws: a new use gets a
 //! name of its own and leaves all others as they were.
 
-use blake3::OutputReader;
+use std::sync::LazyLock;
 
-const CONTEXT: &str = "antiks.seed.v1";
-const BUFFER_BYTES: usize = 256;
+use blake3::OutputReader;
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
+
+static CONTEXT: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("antiks.seed.v1"));
+/// A block of the output: most streams are short.
+const BUFFER_BYTES: usize = blake3::BLOCK_LEN;
 
 /// A stream of random choices.
 pub struct Random {
@@ -21,7 +25,7 @@ pub struct Random {
 impl Random {
     /// The stream that `seed` has for what `path` names.
     pub fn new(seed: u64, path: &[&str]) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+        let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
         hasher.update(&seed.to_le_bytes());
         for name in path {
             hasher.update(&(name.len() as u64).to_le_bytes());

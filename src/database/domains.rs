@@ -1,5 +1,7 @@
 //! The business domains that databases are generated for; each is a plan beside this file.
 
+use std::sync::LazyLock;
+
 use super::domain::{Domain, parse};
 
 const DOMAINS: [(&str, &str); 21] = [
@@ -31,10 +33,13 @@ pub fn domains() -> Vec<&'static str> {
     DOMAINS.iter().map(|(name, _)| *name).collect()
 }
 
+static PLANS: LazyLock<Vec<Option<Domain>>> =
+    LazyLock::new(|| DOMAINS.iter().map(|(_, text)| parse(text)).collect());
+
 /// The plan of a domain.
-pub fn plan(domain: &str) -> Option<Domain<'static>> {
-    let (_, text) = DOMAINS.iter().find(|(name, _)| *name == domain)?;
-    parse(text)
+pub fn plan(domain: &str) -> Option<&'static Domain<'static>> {
+    let place = DOMAINS.iter().position(|(name, _)| *name == domain)?;
+    PLANS.get(place)?.as_ref()
 }
 
 #[cfg(test)]

@@ -2,10 +2,21 @@
 //!
 //! One style holds for a whole database, as one hand made it.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::invention;
 use crate::base::seed::Random;
 
-const ABBREVIATIONS: &str = include_str!("words/abbreviations.txt");
+/// What a word is shortened to.
+static ABBREVIATIONS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let lines = include_str!("words/abbreviations.txt").lines();
+    // Of a word's several, the first one counts.
+    lines
+        .rev()
+        .filter_map(|line| line.split_once(' '))
+        .collect()
+});
 const KEY_SUFFIXES: [&str; 18] = [
     "id", "id", "id", "no", "nr", "num", "number", "code", "key", "ref", "ident", "uid", "pk",
     "sk", "idx", "tag", "seq", "handle",
@@ -243,16 +254,14 @@ impl Style {
 
     /// A word is shortened everywhere in a database, or nowhere.
     fn shortened(&self, word: &str) -> String {
-        let mut random = Random::new(self.seed, &["database", "abbreviation", word]);
-        if !random.chance(self.abbreviated_percent) {
+        let path = ["database", "abbreviation", word];
+        if self.abbreviated_percent == 0
+            || !Random::new(self.seed, &path).chance(self.abbreviated_percent)
+        {
             return word.to_owned();
         }
-        let known = ABBREVIATIONS.lines().find_map(|line| {
-            let (long, short) = line.split_once(' ')?;
-            (long == word).then(|| short.to_owned())
-        });
-        if let Some(known) = known {
-            return known;
+        if let Some(known) = ABBREVIATIONS.get(word) {
+            return (*known).to_owned();
         }
         if word.len() < 6 {
             return word.to_owned();

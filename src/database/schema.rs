@@ -242,11 +242,17 @@ pub fn quoted(name: &str) -> String {
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|it| it.is_ascii_alphanumeric() || it == '_');
-    let upper = name.to_ascii_uppercase();
-    if is_plain && KEYWORDS.binary_search(&upper.as_str()).is_err() {
+    if is_plain && !is_keyword(name) {
         return name.to_owned();
     }
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn is_keyword(name: &str) -> bool {
+    let upper = || name.bytes().map(|it| it.to_ascii_uppercase());
+    KEYWORDS
+        .binary_search_by(|keyword| keyword.bytes().cmp(upper()))
+        .is_ok()
 }
 
 /// SQLite's keywords (sqlite.org/lang_keywords.html), sorted.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use rayon::prelude::*;
 
@@ -69,22 +71,36 @@ impl Corpus {
     }
 
     /// Makes documents until they have `turns` turns or a few more, and hands them on in
-    /// their order.
+    /// their order, while the next are made.
     pub fn make(&self, turns: usize, mut on_document: impl FnMut(Document)) {
-        let mut made = 0;
-        let mut first = 0;
-        while made < turns {
-            let groups: Range<u64> = first..first + GROUPS_AT_A_TIME.min((turns - made) as u64);
-            first = groups.end;
-            let groups: Vec<Vec<Document>> = groups
-                .into_par_iter()
-                .map(|number| self.group(number))
-                .collect();
-            for document in groups.into_iter().flatten() {
-                if made < turns {
-                    made += document.turns.len();
+        let (hand_on, made) = mpsc::sync_channel(1);
+        thread::scope(|scope| {
+            scope.spawn(move || self.make_groups(turns, &hand_on));
+            let mut left = turns;
+            for document in made.into_iter().flatten() {
+                if left > 0 {
+                    left = left.saturating_sub(document.turns.len());
                     on_document(document);
                 }
+            }
+        });
+    }
+
+    /// Makes groups until their documents have `turns` turns.
+    fn make_groups(&self, turns: usize, hand_on: &SyncSender<Vec<Document>>) {
+        let mut left = turns;
+        let mut first = 0;
+        while left > 0 {
+            let numbers: Range<u64> = first..first + GROUPS_AT_A_TIME.min(left as u64);
+            first = numbers.end;
+            let documents: Vec<Document> = numbers
+                .into_par_iter()
+                .flat_map_iter(|number| self.group(number))
+                .collect();
+            let made: usize = documents.iter().map(|it| it.turns.len()).sum();
+            left = left.saturating_sub(made);
+            if hand_on.send(documents).is_err() {
+                break;
             }
         }
     }

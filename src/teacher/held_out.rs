@@ -11,23 +11,25 @@ const HELD_OUT: usize = 2;
 
 /// Whether a phrasing of an intent is kept for evaluation.
 pub fn is_held_out(intent: &Intent, phrasing: usize) -> bool {
-    let hash = blake3::derive_key("antiks.held-out.v1", intent.name.as_bytes());
-    let first = usize::from(hash[0]) % intent.phrasings();
-    (phrasing + intent.phrasings() - first) % intent.phrasings() < HELD_OUT
+    held_out_phrasings(intent).contains(&phrasing)
 }
 
 /// The phrasings that training may use.
 pub fn trained_phrasings(intent: &Intent) -> Vec<usize> {
+    let held_out = held_out_phrasings(intent);
     let mut all: Vec<usize> = (0..intent.phrasings()).collect();
-    all.retain(|it| !is_held_out(intent, *it));
+    all.retain(|it| !held_out.contains(it));
     all
 }
 
-/// The phrasings that only evaluation uses.
+/// The phrasings that only evaluation uses, in their order.
 pub fn held_out_phrasings(intent: &Intent) -> Vec<usize> {
-    let mut all: Vec<usize> = (0..intent.phrasings()).collect();
-    all.retain(|it| is_held_out(intent, *it));
-    all
+    let hash = blake3::derive_key("antiks.held-out.v1", intent.name.as_bytes());
+    let first = usize::from(hash[0]);
+    let places = first..first + HELD_OUT.min(intent.phrasings());
+    let mut held_out: Vec<usize> = places.map(|it| it % intent.phrasings()).collect();
+    held_out.sort_unstable();
+    held_out
 }
 
 #[cfg(test)]

@@ -30,17 +30,27 @@ pub fn sentence(text: &str) -> String {
 
 /// The text with `a` made `an` before vowels.
 pub fn with_articles(text: &str) -> String {
-    let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-    for place in 1..words.len() {
-        let next = words[place].to_lowercase();
-        let starts = next.starts_with(['a', 'e', 'i', 'o', 'u']);
-        let sounds_hard = ["uni", "use", "usa", "usu", "one", "eu"];
-        let is_soft = starts && !sounds_hard.iter().any(|it| next.starts_with(it));
-        if is_soft && matches!(words[place - 1].as_str(), "a" | "A") {
-            words[place - 1].push('n');
+    let mut said = String::with_capacity(text.len() + 8);
+    let mut is_article = false;
+    for (place, word) in text.split(' ').enumerate() {
+        if is_article && sounds_soft(word) {
+            said.push('n');
         }
+        if place > 0 {
+            said.push(' ');
+        }
+        said += word;
+        is_article = matches!(word, "a" | "A");
     }
-    words.join(" ")
+    said
+}
+
+/// Whether a word begins with the sound of a vowel.
+fn sounds_soft(word: &str) -> bool {
+    let sounds_hard = ["uni", "use", "usa", "usu", "one", "eu"];
+    let word = word.to_lowercase();
+    let starts = word.starts_with(['a', 'e', 'i', 'o', 'u']);
+    starts && !sounds_hard.iter().any(|it| word.starts_with(it))
 }
 
 /// A number's ordinal: `1st`, `2nd`.
