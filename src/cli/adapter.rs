@@ -217,14 +217,3 @@ impl Chosen {
         }
     }
 }
-
-impl Settled {
-    /// The lake, if there is one.
-    fn open_if_any(&self) -> Result<Option<Lake>, CliError> {
-        match Lake::open(&self.root) {
-            Ok(lake) => Ok(Some(lake)),
-            Err(LakeError::Missing(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-}

@@ -19,22 +19,26 @@ use super::compute::Compute;
 use super::desk::{own_file, pupil};
 use super::error::CliError;
 use super::place::Place;
+use super::rows::{Failure, Rows, printable};
 use super::sandbox::sandbox_over;
-use super::table::{Grid, short_id, terminal_chars};
+use super::table::{short_id, terminal_chars};
+use crate::database::schema::Schema;
 use crate::nano::embedded;
-use crate::round::pupil::{Question, Said};
-use crate::sandbox::allowance::MAX_COUNTED_ROWS;
-use crate::sandbox::{Ending, Job, MAX_FILE_STEPS, Outcome, SandboxError, Value};
+use crate::round::pupil::{Question, Said, TOO_LONG};
+use crate::sandbox::{Job, MAX_FILE_STEPS, SandboxError};
 
 /// Put a question to the student, over your own SQLite file.
 ///
 /// The student's SQL is shown, and run on the file: by a process that can read this one file
 /// and nothing else, and can't write at all. By default the student answers with what it has
-/// learned in the newest run of the lake.
+/// learned in the newest run of the lake. If its likeliest answer does not run, others that it
+/// might give are drawn: if enough of them agree on the rows, one of these is taken, and the
+/// command says so.
 ///
 /// With --json: {question, sql, columns[], rows[][], truncated, rows_left_out, checkpoint,
-/// error}. `sql` is null if the student gave none; `columns` and `rows` are null if it was
-/// not run or failed, and `error` says why. A BLOB is {"hex": "…"}.
+/// failed[], error}. `sql` is null if the student gave none; `columns` and `rows` are null if
+/// it was not run or failed, and `error` says why. `failed` has {sql, error} for each answer
+/// that was tried before. A BLOB is {"hex": "…"}.
 #[derive(Args)]
 pub struct Ask {
     /// The question
@@ -57,6 +61,9 @@ pub struct Ask {
     /// The rows that are shown at most
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
     max_rows: usize,
+    /// Answers that are tried if the likeliest does not run, with that one; 1: no others
+    #[arg(long, default_value_t = 16, value_name = "ANSWERS")]
+    tries: usize,
     /// Print the SQL and don't run it
     #[arg(long)]
     sql_only: bool,
@@ -70,20 +77,25 @@ pub struct Ask {
 /// What was asked and what came of it.
 struct Answer {
     said: Said,
-    checkpoint: Option<String>,
     /// Nothing where the SQL was not to be run.
-    result: Option<Result<Table, String>>,
+    result: Option<Result<Rows, Failure>>,
+    /// Of the answers drawn, those that gave its rows.
+    agreed: usize,
+    /// What was tried beside it and did not run, the likeliest first.
+    failed: Vec<Failed>,
 }
 
-/// The rows that are shown.
-struct Table {
-    columns: Vec<String>,
-    rows: Vec<Vec<Value>>,
-    left_out: u64,
-}
+/// A statement without rows, and why it has none.
+type Failed = (String, Failure);
 
 /// The most rows that can be asked for: they lie in memory, here and in the worker.
 const MAX_SHOWN_ROWS: usize = 100_000;
+/// The most answers that can be tried.
+const MAX_TRIES: usize = 64;
+/// Of those drawn, one in so many must agree on the rows.
+const AGREEING_PART: usize = 3;
+/// Where chance comes from for answers but the likeliest: a question has the same each time.
+const SEED: u64 = 1;
 
 impl Ask {
     /// Runs the command.
@@ -95,39 +107,30 @@ impl Ask {
             let what = format!("--max-rows must be 1 to {MAX_SHOWN_ROWS}");
             return Err(CliError::Usage(what));
         }
+        if !(1..=MAX_TRIES).contains(&self.tries) {
+            let what = format!("--tries must be 1 to {MAX_TRIES}");
+            return Err(CliError::Usage(what));
+        }
         let settled = place.settle()?;
         let before = state_of(&self.db);
         let own = own_file(&self.db)?;
         let chosen = adapter::choose(&self.adapter, self.run.as_deref(), &settled)?;
-        let answer = {
-            let said = self.put(&chosen, &own.schema)?;
-            let checkpoint = chosen.checkpoint().map(|id| id.to_string());
-            let result = match (&said.sql, self.sql_only) {
-                (_, true) => None,
-                (None, _) => Some(Err(no_sql(&said))),
-                (Some(sql), _) => Some(self.execute(sql)?),
-            };
-            Answer {
-                said,
-                checkpoint,
-                result,
-            }
-        };
+        let answer = self.put(&chosen, &own.schema)?;
         if state_of(&self.db) != before {
             return Err(CliError::with_hint(
                 format!("{} changed while it was read", self.db.display()),
                 "close the program that uses it and ask again",
             ));
         }
-        self.show(&answer)
+        let checkpoint = chosen.checkpoint().map(|id| id.to_string());
+        self.show(&answer, checkpoint.as_deref())
     }
 
-    /// Lets the student answer.
-    fn put(
-        &self,
-        chosen: &Chosen,
-        schema: &crate::database::schema::Schema,
-    ) -> Result<Said, CliError> {
+    /// Lets the student answer: the likeliest answer or, if that is a mistake, the one
+    /// of those drawn on whose rows the most agree. Execution-guided decoding (Wang et al.,
+    /// arXiv 1807.03100) with a vote (Wang et al., arXiv 2203.11171): what merely runs is as
+    /// often as not the answer to another question.
+    fn put(&self, chosen: &Chosen, schema: &Schema) -> Result<Answer, CliError> {
         let student = self.student.as_deref().or(chosen.student());
         let pupil = pupil(student.unwrap_or(embedded::NAME), self.compute.open()?)?;
         let adapter = chosen.read(&pupil)?;
@@ -137,14 +140,73 @@ impl Ask {
             text: self.question.trim(),
             guess: None,
         };
-        let said = pupil.answer(&model, &[question], || {})?;
-        said.into_iter()
-            .next()
-            .ok_or_else(|| CliError::failure("the student said nothing at all"))
+        let said = pupil.answer(&model, &[question], || {})?.into_iter().next();
+        let said = said.ok_or_else(|| CliError::failure("the student said nothing at all"))?;
+        let mut likeliest = self.tried(said)?;
+        let is_mistake = |it: &Answer| matches!(&it.result, Some(Err(it)) if it.is_mistake);
+        if !is_mistake(&likeliest) || self.tries == 1 {
+            return Ok(likeliest);
+        }
+        let mut drawn = pupil.drawn(&model, question, self.tries - 1, SEED)?;
+        drawn.retain(|it| it.sql.is_some() && it.sql != likeliest.said.sql);
+        let (agreed, failed) = self.vote(drawn)?;
+        match agreed {
+            Some(mut agreed) => {
+                agreed.failed = likeliest.into_failed().into_iter().chain(failed).collect();
+                Ok(agreed)
+            }
+            None => {
+                likeliest.failed = failed;
+                Ok(likeliest)
+            }
+        }
+    }
+
+    /// The first of those answers on whose rows the most agree, if enough do; and what failed.
+    fn vote(&self, mut drawn: Vec<Said>) -> Result<(Option<Answer>, Vec<Failed>), CliError> {
+        let mut running: Vec<Answer> = Vec::new();
+        let mut failed = Vec::new();
+        while !drawn.is_empty() {
+            let said = drawn.remove(0);
+            let before = drawn.len();
+            drawn.retain(|it| it.sql != said.sql);
+            let mut other = self.tried(said)?;
+            other.agreed = 1 + before - drawn.len();
+            let Some(Ok(rows)) = &other.result else {
+                failed.extend(other.into_failed());
+                continue;
+            };
+            match running.iter_mut().find(|it| it.gave(rows)) {
+                Some(like) => like.agreed += other.agreed,
+                None => running.push(other),
+            }
+        }
+        // Of equals `max_by_key` takes the last.
+        let most = running.into_iter().rev().max_by_key(|it| it.agreed);
+        let wanted = (self.tries - 1).div_ceil(AGREEING_PART).max(2);
+        Ok((most.filter(|it| it.agreed >= wanted), failed))
+    }
+
+    /// What comes of an answer.
+    fn tried(&self, said: Said) -> Result<Answer, CliError> {
+        let result = match (&said.sql, self.sql_only) {
+            (_, true) => None,
+            (None, _) => Some(Err(Failure {
+                message: no_sql(&said),
+                is_mistake: said.finish_reason != TOO_LONG,
+            })),
+            (Some(sql), _) => Some(self.execute(sql)?),
+        };
+        Ok(Answer {
+            said,
+            result,
+            agreed: 1,
+            failed: Vec::new(),
+        })
     }
 
     /// Runs the SQL; an error of SQLite is a result.
-    fn execute(&self, sql: &str) -> Result<Result<Table, String>, CliError> {
+    fn execute(&self, sql: &str) -> Result<Result<Rows, Failure>, CliError> {
         let sandbox = sandbox_over(&self.db, self.max_rows)?;
         let job = Job {
             scripts: vec![String::new()],
@@ -155,7 +217,10 @@ impl Ask {
             Ok(outcomes) => outcomes,
             Err(SandboxError::Late(after)) => {
                 let seconds = after.as_secs();
-                return Ok(Err(format!("it was not done after {seconds} seconds")));
+                return Ok(Err(Failure {
+                    message: format!("it was not done after {seconds} seconds"),
+                    is_mistake: false,
+                }));
             }
             Err(SandboxError::Instance(what)) => {
                 let file = self.db.display();
@@ -165,18 +230,22 @@ impl Ask {
         };
         let outcome = outcomes.into_iter().flatten().next();
         let outcome = outcome.ok_or_else(|| CliError::failure("the sandbox gave no outcome"))?;
-        Ok(table_of(outcome))
+        Ok(Rows::of(outcome))
     }
 
-    fn show(&self, answer: &Answer) -> Result<ExitCode, CliError> {
+    fn show(&self, answer: &Answer, checkpoint: Option<&str>) -> Result<ExitCode, CliError> {
         let error = match &answer.result {
-            Some(Err(message)) => Some(printable(message)),
+            Some(Err(failure)) => Some(printable(&failure.message)),
             None if answer.said.sql.is_none() => Some(no_sql(&answer.said)),
             _ => None,
         };
         let mut out = io::stdout().lock();
         if self.json {
-            writeln!(out, "{}", self.to_json(answer, error.as_deref()))?;
+            writeln!(
+                out,
+                "{}",
+                self.to_json(answer, checkpoint, error.as_deref())
+            )?;
             return Ok(match error {
                 None => ExitCode::SUCCESS,
                 Some(_) => ExitCode::FAILURE,
@@ -185,17 +254,27 @@ impl Ask {
         if let Some(sql) = &answer.said.sql {
             writeln!(out, "{}", printable(sql))?;
         }
-        if let Some(Ok(table)) = &answer.result {
-            writeln!(out, "\n{}", table.render(terminal_chars()).trim_end())?;
-            writeln!(out, "{}", table.count())?;
+        if let Some(Ok(rows)) = &answer.result {
+            writeln!(out, "\n{}", rows.render(terminal_chars()).trim_end())?;
+            writeln!(out, "{}", rows.count())?;
         }
         drop(out);
-        if let Some(id) = &answer.checkpoint {
+        if let Some(id) = checkpoint {
             eprintln!("answered with checkpoint {}", short_id(id));
         }
-        match error {
-            None => Ok(ExitCode::SUCCESS),
-            Some(message) => Err(CliError::with_hint(message, self.hint())),
+        match (error, answer.failed.first()) {
+            (Some(message), _) => Err(CliError::with_hint(message, self.hint())),
+            (None, Some((_, why))) => {
+                eprintln!(
+                    "note: look at it with care: the student's likeliest answer did not run ({}); \
+                     {} of {} others agree on these rows",
+                    printable(&why.message),
+                    answer.agreed,
+                    self.tries - 1
+                );
+                Ok(ExitCode::SUCCESS)
+            }
+            (None, _) => Ok(ExitCode::SUCCESS),
         }
     }
 
@@ -207,24 +286,37 @@ impl Ask {
         )
     }
 
-    fn to_json(&self, answer: &Answer, error: Option<&str>) -> Json {
-        let table = answer.result.as_ref().and_then(|it| it.as_ref().ok());
-        let rows = table.map(|table| {
-            let rows = table.rows.iter();
-            rows.map(|row| row.iter().map(json_of).collect())
-                .collect::<Vec<Json>>()
-        });
-        let left_out = table.map_or(0, |it| it.left_out);
+    fn to_json(&self, answer: &Answer, checkpoint: Option<&str>, error: Option<&str>) -> Json {
+        let rows = answer.result.as_ref().and_then(|it| it.as_ref().ok());
+        let left_out = rows.map_or(0, |it| it.left_out);
+        let failed = answer.failed.iter();
+        let failed: Vec<Json> = failed
+            .map(|(sql, why)| json!({"sql": sql, "error": why.message}))
+            .collect();
         json!({
             "question": self.question.trim(),
             "sql": answer.said.sql,
-            "columns": table.map(|it| &it.columns),
-            "rows": rows,
+            "columns": rows.map(|it| &it.columns),
+            "rows": rows.map(Rows::to_json),
             "truncated": left_out > 0,
             "rows_left_out": left_out,
-            "checkpoint": answer.checkpoint,
+            "checkpoint": checkpoint,
+            "failed": failed,
             "error": error,
         })
+    }
+}
+
+impl Answer {
+    /// Whether its rows are these.
+    fn gave(&self, rows: &Rows) -> bool {
+        matches!(&self.result, Some(Ok(own)) if own.are(rows))
+    }
+
+    /// It as one that did not run.
+    fn into_failed(self) -> Option<Failed> {
+        let why = self.result?.err()?;
+        Some((self.said.sql.unwrap_or_default(), why))
     }
 }
 
@@ -236,7 +328,7 @@ fn state_of(path: &Path) -> Option<(u64, Option<SystemTime>)> {
 
 /// Why there is nothing to run.
 fn no_sql(said: &Said) -> String {
-    if said.finish_reason == "too_long" {
+    if said.finish_reason == TOO_LONG {
         return format!(
             "the question with the file's tables is {} tokens long, more than this student reads",
             said.prompt_tokens
@@ -245,138 +337,5 @@ fn no_sql(said: &Said) -> String {
     match printable(said.text.trim()) {
         text if text.is_empty() => "the student gave no answer".to_owned(),
         text => format!("the student's answer has no SQL in it: {text}"),
-    }
-}
-
-fn table_of(outcome: Outcome) -> Result<Table, String> {
-    match outcome.ending {
-        Ending::Rows { columns, rows } => Ok(Table {
-            columns,
-            rows,
-            left_out: outcome.left_out,
-        }),
-        Ending::Error(message) => Err(format!("SQLite says: {message}")),
-        Ending::Refused(what) => Err(format!("the statement is refused: {what}")),
-        Ending::Limit(what) => Err(match what.as_str() {
-            "steps" => format!("it was stopped after {MAX_FILE_STEPS} steps"),
-            "memory" => "it needs more memory than a question may take".to_owned(),
-            other => format!("it was stopped at its limit of {other}"),
-        }),
-    }
-}
-
-impl Table {
-    fn render(&self, max_chars: Option<usize>) -> String {
-        let is_number = (0..self.columns.len()).map(|place| {
-            let mut values = self.rows.iter().filter_map(|row| row.get(place));
-            let is_text = |it: &Value| matches!(it, Value::Text(_) | Value::Blob(_));
-            !values.any(is_text)
-        });
-        let rows = self.rows.iter();
-        let rows = rows.map(|row| row.iter().map(text_of).collect()).collect();
-        Grid::of(&self.columns, is_number.collect(), rows).render(max_chars)
-    }
-
-    /// How many rows there are, and how many of them are not shown.
-    fn count(&self) -> String {
-        let shown = self.rows.len() as u64;
-        let rows = |count: u64| if count == 1 { "row" } else { "rows" };
-        match self.left_out {
-            0 => format!("{shown} {}", rows(shown)),
-            MAX_COUNTED_ROWS.. => format!(
-                "{shown} {} shown, at least {} more left out; --max-rows shows more",
-                rows(shown),
-                self.left_out
-            ),
-            more => format!(
-                "{shown} of {} rows shown, {more} left out; --max-rows shows more",
-                shown + more
-            ),
-        }
-    }
-}
-
-/// A value as people read it.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Integer(value) => value.to_string(),
-        Value::Real(value) => format!("{value:?}"),
-        Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::Blob(bytes) => format!("x'{}'", hex(bytes)),
-    }
-}
-
-/// A value as programs read it. JSON has no infinite numbers: those become SQLite's words.
-fn json_of(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Integer(value) => json!(value),
-        Value::Real(value) if value.is_finite() => json!(value),
-        Value::Real(value) if *value > 0.0 => json!("Inf"),
-        Value::Real(_) => json!("-Inf"),
-        Value::Text(bytes) => json!(String::from_utf8_lossy(bytes)),
-        Value::Blob(bytes) => json!({ "hex": hex(bytes) }),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// Text without what would move a terminal's cursor or change its colours.
-fn printable(text: &str) -> String {
-    let visible = |character: char| match character {
-        '\n' | '\t' => character,
-        character if character.is_control() => '·',
-        character => character,
-    };
-    text.chars().map(visible).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(rows: usize, left_out: u64) -> Table {
-        Table {
-            columns: vec!["name".to_owned(), "n".to_owned()],
-            rows: vec![vec![Value::Text(b"a\x1b[31mb".to_vec()), Value::Null]; rows],
-            left_out,
-        }
-    }
-
-    #[test]
-    fn what_is_left_out_is_said() {
-        assert_eq!(table(1, 0).count(), "1 row");
-        assert_eq!(table(0, 0).count(), "0 rows");
-        assert!(
-            table(2, 3)
-                .count()
-                .starts_with("2 of 5 rows shown, 3 left out")
-        );
-        let most = table(2, MAX_COUNTED_ROWS).count();
-        assert!(most.contains("at least 1000000 more"), "{most}");
-    }
-
-    #[test]
-    fn no_control_character_reaches_a_terminal() {
-        let shown = table(2, 0).render(Some(80));
-        assert!(
-            !shown.contains('\x1b') && shown.contains("a·[31mb"),
-            "{shown}"
-        );
-        assert!(shown.contains("NULL"), "{shown}");
-        assert_eq!(printable("a\tb\nc\x1b\x07"), "a\tb\nc··");
-    }
-
-    #[test]
-    fn values_are_json() {
-        let blob = Value::Blob(vec![0, 255]);
-        assert_eq!(json_of(&blob), json!({"hex": "00FF"}));
-        assert_eq!(text_of(&blob), "x'00FF'");
-        assert_eq!(json_of(&Value::Real(f64::NEG_INFINITY)), json!("-Inf"));
-        assert_eq!(text_of(&Value::Real(1e300)), "1e300");
-        assert_eq!(text_of(&Value::Real(2.0)), "2.0");
     }
 }

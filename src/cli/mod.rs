@@ -29,6 +29,7 @@ mod repl;
 mod replay;
 mod retract;
 mod retrain;
+mod rows;
 mod run_loop;
 mod sandbox;
 mod sql;

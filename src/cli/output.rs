@@ -169,17 +169,19 @@ async fn write_csv(
     out: &mut impl Write,
 ) -> Result<(), OutputError> {
     let flat = flat_schema(&stream.schema());
-    let mut writer = arrow::csv::WriterBuilder::new()
-        .with_header(true)
-        .build(out);
-    let mut is_empty = true;
+    // By way of memory: arrow makes a text of what `out` says, which may be that a pipe broke.
+    let csv = |batch: &RecordBatch, has_header: bool| -> Result<Vec<u8>, ArrowError> {
+        let mut bytes = Vec::new();
+        arrow::csv::WriterBuilder::new()
+            .with_header(has_header)
+            .build(&mut bytes)
+            .write(batch)?;
+        Ok(bytes)
+    };
+    out.write_all(&csv(&RecordBatch::new_empty(Arc::clone(&flat)), true)?)?;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(OutputError::Query)?;
-        writer.write(&flatten(&flat, &batch)?)?;
-        is_empty = false;
-    }
-    if is_empty {
-        writer.write(&RecordBatch::new_empty(flat))?;
+        out.write_all(&csv(&flatten(&flat, &batch)?, false)?)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::config::Config;
 use super::error::CliError;
 use crate::lake::import::import;
-use crate::lake::{Ground, Lake, Wait, Writer};
+use crate::lake::{Ground, Lake, LakeError, Wait, Writer};
 
 /// The lake's folder if nothing else is said.
 const DEFAULT_LAKE: &str = "lake";
@@ -100,5 +100,14 @@ impl Settled {
             None => Lake::open(&self.root),
         };
         Ok(lake?)
+    }
+
+    /// The lake as it is, if there is one.
+    pub fn open_if_any(&self) -> Result<Option<Lake>, CliError> {
+        match Lake::open(&self.root) {
+            Ok(lake) => Ok(Some(lake)),
+            Err(LakeError::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }

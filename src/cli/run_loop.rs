@@ -21,6 +21,7 @@ use crate::lake::Writer;
 use crate::nano::embedded;
 use crate::query::Catalogue;
 use crate::round::beginning::Beginning;
+use crate::round::history::runs;
 use crate::round::learn::Material;
 use crate::round::pupil::{Manner, Pupil};
 use crate::round::report::RoundError;
@@ -101,7 +102,7 @@ impl RunLoop {
         let sandbox = sandbox()?;
         let asking = Asking::of(chosen, &settings, &sandbox, own.as_ref(), self.iterations)?;
         if self.dry_run {
-            return self.show_plan(&settings, &asking, &settled.root);
+            return self.show_plan(&settings, &asking, &settled);
         }
         let catalogue = Catalogue::load(settled.config.queries.as_deref())?;
         let selection = catalogue.find("training_set")?.clone();
@@ -200,8 +201,12 @@ impl RunLoop {
         &self,
         settings: &Settings,
         asking: &Asking,
-        lake: &Path,
+        settled: &Settled,
     ) -> Result<ExitCode, CliError> {
+        let is_there = match settled.open_if_any()? {
+            Some(lake) => runs(&lake)?.iter().any(|(_, it)| it.name == self.run),
+            None => false,
+        };
         let mut out = io::stdout().lock();
         if self.json {
             let words = settings.to_words();
@@ -217,7 +222,8 @@ impl RunLoop {
                 })
             });
             let line = json!({
-                "run": self.run, "teacher": asking.name, "settings": all, "cost_usd": cost,
+                "run": self.run, "is_there": is_there, "teacher": asking.name, "settings": all,
+                "cost_usd": cost,
             });
             writeln!(out, "{line}")?;
             return Ok(ExitCode::SUCCESS);
@@ -226,7 +232,7 @@ impl RunLoop {
             out,
             "run {} in {}: {} iterations of {} questions by {}, {} learns; seed {}",
             self.run,
-            lake.display(),
+            settled.root.display(),
             self.iterations,
             settings.challenges,
             asking.name,
@@ -238,6 +244,13 @@ impl RunLoop {
         }
         if let Some(estimate) = &asking.estimate {
             writeln!(out, "Cost of the teacher in the whole run: {estimate}.")?;
+        }
+        if is_there {
+            writeln!(
+                out,
+                "A run of this name is there already: with the same settings it goes on, with \
+                 others it is refused. --run NAME begins another."
+            )?;
         }
         Ok(ExitCode::SUCCESS)
     }

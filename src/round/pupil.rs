@@ -19,12 +19,18 @@ use crate::student::message::Message;
 use crate::student::model::Model;
 use crate::student::prompt::Prompts;
 
+/// Why there is no answer to a question that is longer than the student reads.
+pub const TOO_LONG: &str = "too_long";
+
 /// How a question is put to a base that was not made by us.
 const INSTRUCTION: &str = include_str!("../../prompts/student.txt");
 /// Tokens of an answer at most.
 const MAX_ANSWER_TOKENS: usize = 400;
 /// Answers that are made side by side.
 const BATCH_ROWS: usize = 32;
+/// How freely other answers are drawn: wild enough to differ, not to babble.
+const DRAWN_TEMPERATURE: f64 = 0.8;
+const DRAWN_TOP_P: f64 = 0.95;
 
 /// How questions are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +155,37 @@ impl Pupil {
         &self,
         model: &Model,
         questions: &[Question<'_>],
+        on_answer: impl FnMut() + Send,
+    ) -> Result<Vec<Said>, StudentError> {
+        self.say(model, questions, Sampling::Greedy, on_answer)
+    }
+
+    /// `count` answers to one question, drawn by chance from a seed: what else the student
+    /// might say.
+    ///
+    /// # Errors
+    /// Those of [`Self::answer`].
+    pub fn drawn(
+        &self,
+        model: &Model,
+        question: Question<'_>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<Said>, StudentError> {
+        let sampling = Sampling::Random {
+            temperature: DRAWN_TEMPERATURE,
+            top_p: Some(DRAWN_TOP_P),
+            top_k: None,
+            seed,
+        };
+        self.say(model, &vec![question; count], sampling, || {})
+    }
+
+    fn say(
+        &self,
+        model: &Model,
+        questions: &[Question<'_>],
+        sampling: Sampling,
         mut on_answer: impl FnMut() + Send,
     ) -> Result<Vec<Said>, StudentError> {
         let mut said = Vec::with_capacity(questions.len());
@@ -163,7 +200,7 @@ impl Pupil {
                 text: String::new(),
                 sql: None,
                 output_tokens: 0,
-                finish_reason: "too_long",
+                finish_reason: TOO_LONG,
                 duration: Duration::ZERO,
             });
             if ids.len() < model.max_positions() {
@@ -173,7 +210,7 @@ impl Pupil {
             }
         }
         let settings = Settings {
-            sampling: Sampling::Greedy,
+            sampling,
             max_new_tokens: MAX_ANSWER_TOKENS,
             stop_tokens: self.prompts.eos_ids().to_vec(),
             batch_rows: BATCH_ROWS,

@@ -51,8 +51,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for the embedded base: ten iterations take 19 minutes on two cores of
-    /// 2.4 GHz without AVX-512. `models/nano/LOG.md` says what each was chosen by.
+    /// The settings for the embedded base: ten iterations take 14 minutes on two cores
+    /// with AVX-512 and 19 on two of 2.4 GHz without. `models/nano/LOG.md` says what each was
+    /// chosen by.
     pub fn nano() -> Self {
         Self {
             challenges: 120,

@@ -177,6 +177,54 @@ fn an_answer_that_fails_is_shown_with_what_sqlite_says() {
 }
 
 #[test]
+fn others_are_tried_where_the_likeliest_answer_does_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    club(folder.path());
+    let mut failed = 0;
+    for question in [
+        "What is the total of payments by year?",
+        "How many outings are there for each boat name?",
+        "What is the average weight kg of boats? Return only average weight kg.",
+        "seven blue of tomorrow",
+        "x y z ( ) ' ; --",
+    ] {
+        let ask = |tries: &str| {
+            let question = ["ask", question, "--db=club.db", "--adapter=base", "--json"];
+            let ran = antiks(
+                folder.path(),
+                &[&question[..], &["--tries", tries]].concat(),
+            );
+            (ran.code, serde_json::from_str::<Json>(&ran.stdout).unwrap())
+        };
+        let (code, likeliest) = ask("1");
+        assert_eq!(likeliest["failed"], serde_json::json!([]));
+        let (code_of_many, of_many) = ask("16");
+        println!("{question}: {likeliest}\n{of_many}");
+        assert_eq!(
+            (code_of_many, of_many.clone()),
+            ask("16"),
+            "not the same twice"
+        );
+        let tried = of_many["failed"].as_array().unwrap();
+        assert!(tried.iter().all(|it| it["error"].is_string()));
+        if code == 0 {
+            assert_eq!(of_many, likeliest);
+            continue;
+        }
+        failed += 1;
+        if code_of_many == 0 {
+            assert_eq!(tried[0]["sql"], likeliest["sql"]);
+            assert_eq!(tried[0]["error"], likeliest["error"]);
+            assert!(of_many["rows"].is_array() && of_many["error"].is_null());
+        } else {
+            assert_eq!(of_many["sql"], likeliest["sql"]);
+            assert_eq!(of_many["error"], likeliest["error"]);
+        }
+    }
+    assert!((1..5).contains(&failed), "{failed} failed");
+}
+
+#[test]
 fn a_checkpoint_is_named_by_its_digits_and_wants_its_base() {
     let folder = tempfile::tempdir().unwrap();
     club(folder.path());

@@ -68,6 +68,9 @@ fn a_run_repeats_itself_is_replayed_and_goes_on_after_kills() {
     // The same command again finds that all is done.
     last_line(&small(first.path(), &[]));
     assert_eq!(ids(first.path()), expected);
+    let plan = last_line(&small(first.path(), &["--dry-run"]));
+    assert_eq!(plan["is_there"], true, "{plan}");
+    assert_eq!(ids(first.path()), expected);
 
     // Killed at any moment, it comes to the same events.
     let second = tempfile::tempdir().unwrap();
@@ -279,6 +282,7 @@ fn a_plan_is_shown_and_nothing_is_done() {
     let ran = antiks(folder.path(), &["loop", "--dry-run"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("practice.siblings"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("is there already"), "{}", ran.stdout);
     assert!(!folder.path().join("lake").exists());
     let ran = antiks(folder.path(), &["loop", "--teacher=nobody"]);
     assert_eq!(ran.code, 2);
