@@ -32,6 +32,7 @@ mod learning;
 mod limits;
 mod loops;
 mod nano;
+mod pipes;
 mod power;
 mod queries;
 mod races;
