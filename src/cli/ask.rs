@@ -85,8 +85,8 @@ struct Answer {
     failed: Vec<Failed>,
 }
 
-/// A statement without rows, and why it has none.
-type Failed = (String, Failure);
+/// A statement without rows, if there was one, and why it has none.
+type Failed = (Option<String>, Failure);
 
 /// The most rows that can be asked for: they lie in memory, here and in the worker.
 const MAX_SHOWN_ROWS: usize = 100_000;
@@ -143,8 +143,7 @@ impl Ask {
         let said = pupil.answer(&model, &[question], || {})?.into_iter().next();
         let said = said.ok_or_else(|| CliError::failure("the student said nothing at all"))?;
         let mut likeliest = self.tried(said)?;
-        let is_mistake = |it: &Answer| matches!(&it.result, Some(Err(it)) if it.is_mistake);
-        if !is_mistake(&likeliest) || self.tries == 1 {
+        if !likeliest.is_mistake() || self.tries == 1 {
             return Ok(likeliest);
         }
         let mut drawn = pupil.drawn(&model, question, self.tries - 1, SEED)?;
@@ -173,7 +172,12 @@ impl Ask {
             let mut other = self.tried(said)?;
             other.agreed = 1 + before - drawn.len();
             let Some(Ok(rows)) = &other.result else {
+                let is_late = !other.is_mistake();
                 failed.extend(other.into_failed());
+                // Each of the others might take as long as this one.
+                if is_late {
+                    break;
+                }
                 continue;
             };
             match running.iter_mut().find(|it| it.gave(rows)) {
@@ -308,6 +312,11 @@ impl Ask {
 }
 
 impl Answer {
+    /// Whether it can't be run, so that another may do better.
+    fn is_mistake(&self) -> bool {
+        matches!(&self.result, Some(Err(why)) if why.is_mistake)
+    }
+
     /// Whether its rows are these.
     fn gave(&self, rows: &Rows) -> bool {
         matches!(&self.result, Some(Ok(own)) if own.are(rows))
@@ -316,7 +325,7 @@ impl Answer {
     /// It as one that did not run.
     fn into_failed(self) -> Option<Failed> {
         let why = self.result?.err()?;
-        Some((self.said.sql.unwrap_or_default(), why))
+        Some((self.said.sql, why))
     }
 }
 
