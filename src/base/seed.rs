@@ -38,6 +38,11 @@ impl Random {
         }
     }
 
+    /// Whether anything was drawn from it.
+    pub fn is_begun(&self) -> bool {
+        self.reader.position() > 0
+    }
+
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
         if self.used == BUFFER_BYTES {
@@ -62,12 +67,12 @@ impl Random {
         if end < 2 {
             return 0;
         }
-        // Numbers past the last whole multiple of `end` would favour the small ones.
-        let most = u64::MAX - (u64::MAX % end + 1) % end;
         loop {
             let bits = self.bits();
-            if bits <= most {
-                return (bits % end) as usize;
+            let number = bits % end;
+            // Numbers past the last whole multiple of `end` would favour the small ones.
+            if u64::MAX - (bits - number) >= end - 1 {
+                return number as usize;
             }
         }
     }

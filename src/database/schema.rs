@@ -237,11 +237,10 @@ pub fn text_literal(text: &str) -> String {
 
 /// A name as SQL wants it: in double quotes if it is not plain or is a keyword.
 pub fn quoted(name: &str) -> String {
-    let mut characters = name.chars();
-    let is_plain = characters
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-        && characters.all(|it| it.is_ascii_alphanumeric() || it == '_');
+    let is_plain = name
+        .bytes()
+        .all(|it| it.is_ascii_alphanumeric() || it == b'_')
+        && name.bytes().next().is_some_and(|it| !it.is_ascii_digit());
     if is_plain && !is_keyword(name) {
         return name.to_owned();
     }
@@ -249,11 +248,18 @@ pub fn quoted(name: &str) -> String {
 }
 
 fn is_keyword(name: &str) -> bool {
-    let upper = || name.bytes().map(|it| it.to_ascii_uppercase());
-    KEYWORDS
-        .binary_search_by(|keyword| keyword.bytes().cmp(upper()))
-        .is_ok()
+    let mut upper = [0; LONGEST_KEYWORD];
+    let Some(upper) = upper.get_mut(..name.len()) else {
+        return false;
+    };
+    upper.copy_from_slice(name.as_bytes());
+    upper.make_ascii_uppercase();
+    let found = KEYWORDS.binary_search_by(|keyword| keyword.as_bytes().cmp(upper));
+    found.is_ok()
 }
+
+/// `CURRENT_TIMESTAMP`.
+const LONGEST_KEYWORD: usize = 17;
 
 /// SQLite's keywords (sqlite.org/lang_keywords.html), sorted.
 const KEYWORDS: [&str; 147] = [

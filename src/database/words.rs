@@ -3,7 +3,7 @@
 //! The lists are text files beside this one. A pool is either such a list or composed from
 //! several, so that names stay varied over many databases.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use crate::base::seed::Random;
@@ -28,8 +28,8 @@ type List = LazyLock<Vec<&'static str>>;
 
 /// Up to `count` different members of a pool; `None` if there is no such pool.
 pub fn members(pool: &str, count: usize, random: &mut Random) -> Option<Vec<String>> {
-    let mut seen = BTreeSet::new();
-    let mut members = Vec::new();
+    let mut seen = HashSet::with_capacity(count);
+    let mut members = Vec::with_capacity(count);
     // Small pools run dry; a bound on the tries ends that.
     for _ in 0..count * 8 {
         if members.len() == count {

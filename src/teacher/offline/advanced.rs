@@ -195,7 +195,7 @@ fn ranked_groups(ask: &mut Ask) -> Option<Query> {
         format!("Equal totals share a rank, {gaps}"),
         format!("ranks {gaps}"),
     );
-    if ask.modifiers.contains(&Having) {
+    if ask.modifiers.left().contains(&Having) {
         ask.note(
             "Only what is kept takes part in the ranking",
             "rank what is kept",

@@ -1,6 +1,7 @@
 //! What an intent works with: the schema, the streams of choices, and what the question
 //! has to say besides its core.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use crate::base::seed::Random;
@@ -25,6 +26,38 @@ pub enum Modifier {
     By,
     /// The intent's own harder form.
     Harder,
+}
+
+/// The modifiers of a question, and whether anybody asked for them.
+#[derive(Clone, Debug)]
+pub struct Modifiers {
+    left: Vec<Modifier>,
+    are_seen: Cell<bool>,
+}
+
+impl Modifiers {
+    /// Those that were drawn.
+    pub fn new(drawn: Vec<Modifier>) -> Self {
+        Self {
+            left: drawn,
+            are_seen: Cell::new(false),
+        }
+    }
+
+    /// Whether a modifier is still to be applied; it counts as done then.
+    pub fn take(&mut self, modifier: Modifier) -> bool {
+        let place = self.left().iter().position(|it| *it == modifier);
+        if let Some(place) = place {
+            self.left.remove(place);
+        }
+        place.is_some()
+    }
+
+    /// Those that are still to be applied.
+    pub fn left(&self) -> &[Modifier] {
+        self.are_seen.set(true);
+        &self.left
+    }
 }
 
 /// A condition in words.
@@ -56,7 +89,7 @@ pub struct Ask<'a> {
     /// Choices of words.
     pub wording: Random,
     /// The modifiers to apply, as far as not yet done.
-    pub modifiers: Vec<Modifier>,
+    pub modifiers: Modifiers,
     /// Conditions on the rows.
     pub clauses: Vec<Clause>,
     /// What else must be said.
@@ -143,11 +176,14 @@ impl<'a> Ask<'a> {
 
     /// Whether a modifier was drawn; it counts as done then.
     pub fn takes(&mut self, modifier: Modifier) -> bool {
-        let place = self.modifiers.iter().position(|it| *it == modifier);
-        if let Some(place) = place {
-            self.modifiers.remove(place);
-        }
-        place.is_some()
+        self.modifiers.take(modifier)
+    }
+
+    /// Whether chance had a say so far. Where it had none, every other attempt would come
+    /// as far as this one.
+    pub fn is_by_chance(&self) -> bool {
+        let streams = [&self.draw, &self.constants, &self.wording];
+        self.modifiers.are_seen.get() || streams.iter().any(|it| it.is_begun())
     }
 
     /// One of some wordings.

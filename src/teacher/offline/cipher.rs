@@ -1,12 +1,20 @@
 //! Tongues of made-up words: what an intent asks for, in words that nobody knows.
 //!
 //! A base that has learned an intent in them can do what the intent asks for, and not tell
-//! that a teacher's words ask for it: they are one more tongue, which it has yet to learn. What comes out is called by such words as well: the
-//! names of outputs alone give most intents away.
+//! that a teacher's words ask for it: they are one more tongue, which it has yet to learn.
+//! What comes out is called by such words as well: the names of outputs alone give most
+//! intents away.
+
+use std::sync::LazyLock;
+
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 
 use crate::database::schema::Schema;
 
 use super::query::{Query, snake};
+
+static CONTEXT: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("antiks.cipher.v1"));
 
 /// How many tongues there are. Of an intent that is said in several, what it means is
 /// learned, and not only which words go with which statement.
@@ -86,7 +94,10 @@ fn words_for(between: &str, tongue: usize) -> String {
     if letters.is_empty() {
         return between.to_owned();
     }
-    let hash = blake3::derive_key("antiks.cipher.v1", format!("{tongue}{letters}").as_bytes());
+    let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
+    hasher.update(tongue.to_string().as_bytes());
+    hasher.update(letters.as_bytes());
+    let hash = *hasher.finalize().as_bytes();
     let count = letters.split(' ').count().div_ceil(WORDS_EACH).min(3);
     let words = hash.chunks(8).take(count).map(|bytes| {
         let syllable = |bytes: &[u8]| {

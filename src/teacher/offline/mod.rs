@@ -48,7 +48,7 @@ use crate::database::schema::Schema;
 use crate::grading::Requirement;
 use crate::teacher::draft::{Category, Difficulty, Draft, NoFit};
 
-use ask::{Ask, Modifier};
+use ask::{Ask, Modifier, Modifiers};
 pub use intent::Intent;
 use spoken::spoken;
 
@@ -162,8 +162,11 @@ impl Grammar {
         let mut best: Option<(usize, Draft)> = None;
         for attempt in 0..SIBLING_ATTEMPTS {
             let telling = Telling::Plain(phrasing);
-            let made = attempted(schema, intent, of.difficulty, telling, seed, attempt);
-            let Some(draft) = made else { continue };
+            let draft = match attempted(schema, intent, of.difficulty, telling, seed, attempt) {
+                Ok(draft) => draft,
+                Err(Failure::ByChance) => continue,
+                Err(Failure::Always) => break,
+            };
             let own: BTreeSet<&str> = draft.template.split('|').collect();
             let distance = wanted.symmetric_difference(&own).count();
             if best.as_ref().is_none_or(|(least, _)| distance < *least) {
@@ -279,7 +282,22 @@ fn told(
     telling: Telling,
     seed: u64,
 ) -> Option<Draft> {
-    (0..ATTEMPTS).find_map(|attempt| attempted(schema, intent, difficulty, telling, seed, attempt))
+    for attempt in 0..ATTEMPTS {
+        match attempted(schema, intent, difficulty, telling, seed, attempt) {
+            Ok(draft) => return Some(draft),
+            Err(Failure::ByChance) => {}
+            Err(Failure::Always) => return None,
+        }
+    }
+    None
+}
+
+/// Why an attempt gave no draft.
+enum Failure {
+    /// Of what was drawn; another attempt draws anew.
+    ByChance,
+    /// The schema has nothing that the intent could ask about.
+    Always,
 }
 
 fn attempted(
@@ -289,17 +307,17 @@ fn attempted(
     telling: Telling,
     seed: u64,
     attempt: u64,
-) -> Option<Draft> {
-    let mut ask = begun(schema, intent, difficulty, seed, attempt);
-    if let Telling::Short(_) = telling {
-        ask.is_short = true;
-        // What these add to the result is said with the outputs alone.
-        let adds = [Modifier::Second, Modifier::By, Modifier::Harder];
-        ask.modifiers.retain(|it| !adds.contains(it));
-    }
-    let mut query = (intent.make)(&mut ask)?;
-    if !ask.modifiers.is_empty() || query.outputs.is_empty() {
-        return None;
+) -> Result<Draft, Failure> {
+    let is_short = matches!(telling, Telling::Short(_));
+    let mut ask = begun(schema, intent, difficulty, seed, attempt, is_short);
+    let Some(mut query) = (intent.make)(&mut ask) else {
+        return Err(match ask.is_by_chance() {
+            true => Failure::ByChance,
+            false => Failure::Always,
+        });
+    };
+    if !ask.modifiers.left().is_empty() || query.outputs.is_empty() {
+        return Err(Failure::ByChance);
     }
     let mut reference_sql = query.text();
     ask_for_tools(&mut ask, &reference_sql);
@@ -313,7 +331,10 @@ fn attempted(
         }
     };
     let question = wording::question(&mut ask, &query, &frame, phrasing);
-    (question.len() <= MAX_QUESTION_BYTES).then(|| Draft {
+    if question.len() > MAX_QUESTION_BYTES {
+        return Err(Failure::ByChance);
+    }
+    Ok(Draft {
         category: intent.category,
         difficulty,
         intent: Some(intent.name.to_owned()),
@@ -334,18 +355,24 @@ fn begun<'a>(
     difficulty: Difficulty,
     seed: u64,
     attempt: u64,
+    is_short: bool,
 ) -> Ask<'a> {
     let attempt = attempt.to_string();
     let stream = |what: &str| Random::new(seed, &["offline", intent.name, what, &attempt]);
     let mut modifiers = intent.modifiers.to_vec();
     stream("modifiers").shuffle(&mut modifiers);
     modifiers.truncate(difficulty.modifiers());
+    if is_short {
+        // What these add to the result is said with the outputs alone.
+        let adds = [Modifier::Second, Modifier::By, Modifier::Harder];
+        modifiers.retain(|it| !adds.contains(it));
+    }
     Ask {
         schema,
         draw: stream("structure"),
         constants: stream("constants"),
         wording: stream("wording"),
-        modifiers,
+        modifiers: Modifiers::new(modifiers),
         clauses: Vec::new(),
         notes: Vec::new(),
         tags: Vec::new(),
@@ -355,7 +382,7 @@ fn begun<'a>(
         base: 0,
         barred: None,
         is_inline: false,
-        is_short: false,
+        is_short,
         group_word: "group".to_owned(),
         counted: None,
         limit: None,

@@ -177,7 +177,7 @@ fn share_of_total(ask: &mut Ask) -> Option<Query> {
     query.value(&of_measure("total", &measure), &sum, Kind::Number);
     let share = format!("{sum} * 100.0 / SUM({sum}) OVER ()");
     query.value("share (percent)", &share, Kind::Number);
-    if ask.modifiers.contains(&Having) {
+    if ask.modifiers.left().contains(&Having) {
         ask.note(
             "The shares refer to what is kept in the end",
             "shares of what is kept",

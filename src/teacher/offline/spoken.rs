@@ -9,18 +9,36 @@ const MAX_WORDS_LEN: usize = 60;
 pub fn spoken(schema: &Schema) -> Schema {
     let mut schema = schema.clone();
     for table in &mut schema.tables {
-        let name = plain(&table.name, "table");
-        table.one = plain(&table.one, &format!("row of {name}"));
-        table.many = plain(&table.many, &format!("rows of {name}"));
+        let name = plain(&table.name, || "table".to_owned());
+        say(&mut table.one, || format!("row of {name}"));
+        say(&mut table.many, || format!("rows of {name}"));
         for (place, column) in table.columns.iter_mut().enumerate() {
-            let name = plain(&column.name, &format!("column {}", place + 1));
-            column.label = plain(&column.label, &name);
+            let name = &column.name;
+            let other = || plain(name, || format!("column {}", place + 1));
+            say(&mut column.label, other);
         }
     }
     schema
 }
 
-fn plain(text: &str, other: &str) -> String {
+/// Makes words plain, or others where there are none.
+fn say(words: &mut String, other: impl FnOnce() -> String) {
+    if !is_plain(words) {
+        *words = plain(words, other);
+    }
+}
+
+/// Whether nothing is to be changed: letters and digits with single spaces between them, as
+/// most words are.
+fn is_plain(words: &str) -> bool {
+    let is_plain = |word: &str| {
+        let mut bytes = word.bytes();
+        !word.is_empty() && bytes.all(|it| it.is_ascii_alphanumeric())
+    };
+    words.len() <= MAX_WORDS_LEN && words.split(' ').all(is_plain)
+}
+
+fn plain(text: &str, other: impl FnOnce() -> String) -> String {
     let signs = text.chars().map(|it| {
         let is_odd = it.is_control() || "{}()'\"".contains(it);
         if is_odd { ' ' } else { it }
@@ -28,7 +46,7 @@ fn plain(text: &str, other: &str) -> String {
     let text: String = signs.take(MAX_WORDS_LEN).collect();
     let words: Vec<&str> = text.split_whitespace().collect();
     if words.is_empty() {
-        other.to_owned()
+        other()
     } else {
         words.join(" ")
     }
@@ -40,7 +58,16 @@ mod tests {
 
     #[test]
     fn what_has_no_words_gets_its_name() {
-        assert_eq!(plain("  ", "row of x"), "row of x");
-        assert_eq!(plain("a {b}\u{1}c", "x"), "a b c");
+        let said = |words: &str| {
+            let mut words = words.to_owned();
+            say(&mut words, || "row of x".to_owned());
+            words
+        };
+        assert_eq!(said("  "), "row of x");
+        assert_eq!(said(""), "row of x");
+        assert_eq!(said("a {b}\u{1}c"), "a b c");
+        assert_eq!(said("a  b "), "a b");
+        assert_eq!(said("weight in kg"), "weight in kg");
+        assert_eq!(said(&"long ".repeat(20)), "long ".repeat(12).trim_end());
     }
 }

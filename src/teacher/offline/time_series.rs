@@ -231,7 +231,7 @@ fn running_total(ask: &mut Ask) -> Option<Query> {
         );
         ask.tag("percent");
     }
-    if ask.modifiers.contains(&Top) {
+    if ask.modifiers.left().contains(&Top) {
         ask.arrange(&mut outer)?;
     } else {
         order_by_period(ask, &mut outer);
@@ -264,7 +264,7 @@ fn year_to_date(ask: &mut Ask) -> Option<Query> {
     let (mut outer, period, value) = over_periods(query, "monthly");
     let sum = format!("SUM({value}) OVER (PARTITION BY substr({period}, 1, 4) ORDER BY {period})");
     outer.value("year-to-date total", &sum, Kind::Number);
-    if ask.modifiers.contains(&Top) {
+    if ask.modifiers.left().contains(&Top) {
         ask.arrange(&mut outer)?;
     } else {
         order_by_period(ask, &mut outer);
@@ -281,7 +281,7 @@ fn share_of_year(ask: &mut Ask) -> Option<Query> {
         &format!("{value} * 100.0 / {year}"),
         Kind::Number,
     );
-    if ask.modifiers.contains(&Top) {
+    if ask.modifiers.left().contains(&Top) {
         ask.arrange(&mut outer)?;
     } else {
         order_by_period(ask, &mut outer);

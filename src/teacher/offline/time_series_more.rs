@@ -253,7 +253,7 @@ fn missing_months(ask: &mut Ask) -> Option<Query> {
     let mut query = ask.start(&[Need::Date])?;
     let day = ask.date(&mut query)?;
     // A narrow condition, so that some months are empty.
-    if ask.modifiers.is_empty() || ask.draw.chance(50) {
+    if ask.modifiers.left().is_empty() || ask.draw.chance(50) {
         ask.condition(&mut query)?;
     }
     ask.filters(&mut query)?;
@@ -297,7 +297,7 @@ fn missing_months(ask: &mut Ask) -> Option<Query> {
 fn date_span(ask: &mut Ask) -> Option<Query> {
     let mut query = ask.start(&[Need::Date, Need::Group])?;
     let day = ask.date(&mut query)?;
-    let is_grouped = ask.takes(By) || ask.modifiers.contains(&Having);
+    let is_grouped = ask.takes(By) || ask.modifiers.left().contains(&Having);
     let group = if is_grouped {
         Some(ask.group(&mut query)?)
     } else {
