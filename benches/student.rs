@@ -16,7 +16,7 @@ use antiks::student::decode::{Sampling, Settings, generate};
 use antiks::student::device::DeviceChoice;
 use antiks::student::error::StudentError;
 use antiks::student::model::{Model, Source};
-use antiks::train::batch::TokenExample;
+use antiks::train::example::TokenExample;
 use antiks::train::recipe::Recipe;
 use antiks::train::run::Training;
 use candle_core::{DType, Device, Tensor};

@@ -14,7 +14,7 @@ use crate::student::message::Message;
 use crate::teacher::draft::{Category, Difficulty, Draft};
 use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, Intent};
-use crate::train::batch::TokenExample;
+use crate::train::example::TokenExample;
 
 use super::pseudo::pseudo_question;
 use super::vocabulary::{BOS, EOS};
@@ -166,6 +166,7 @@ impl Document {
             id,
             tokens,
             learned,
+            branches: Vec::new(),
         }))
     }
 

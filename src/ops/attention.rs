@@ -1,4 +1,5 @@
-//! Causal attention over packed sequences: no row sees another sequence.
+//! Causal attention over packed sequences: no row sees another sequence, but the stem that
+//! its own goes on from.
 //!
 //! Scores are made block by block and forgotten; the backward pass makes them again from
 //! queries and keys, so that memory grows with rows and not with their square.
@@ -34,17 +35,13 @@ pub fn attention(
             let qkv = checked(qkv.rows()?, heads.width(), sequences)?;
             let width = heads.query_width() + spare;
             let mut out = vec![0f32; qkv.len * width];
-            let made = each_part(sequences, heads, |rows, head| {
-                forward(Sequence::new(qkv, rows, heads, window), head)
+            let made = each_part(sequences, heads, |part, head| {
+                forward(&Sequence::new(qkv, part, heads, window), head)
             })?;
             let own = heads.group() * heads.dim;
-            for (first, head, made) in made {
-                place(
-                    &mut out[first * width..],
-                    width,
-                    (head * own, own),
-                    (&made, own, 0),
-                );
+            for (part, head, made) in made {
+                let out = &mut out[part.own.start * width..];
+                place(out, width, (head * own, own), (&made, own, 0));
             }
             Tensor::from_vec(out, (qkv.len, width), &Device::Cpu)
         }
@@ -84,19 +81,24 @@ pub fn attention_backward(
                 )
             }
             let mut dqkv = vec![0f32; qkv.len * width];
-            let made = each_part(sequences, heads, |rows, head| {
-                backward(Sequence::new(qkv, rows, heads, window), head, out, dout)
+            let made = each_part(sequences, heads, |part, head| {
+                backward(&Sequence::new(qkv, part, heads, window), head, out, dout)
             })?;
             let (dim, own) = (heads.dim, heads.group() * heads.dim);
-            for (first, head, made) in made {
-                let dqkv = &mut dqkv[first * width..];
+            for (part, head, made) in made {
                 let query_column = head * own;
                 let key_column = heads.query_width() + head * dim;
                 let value_column = key_column + heads.key_value_width();
                 let from = own + 2 * dim;
-                place(dqkv, width, (query_column, own), (&made, from, 0));
-                place(dqkv, width, (key_column, dim), (&made, from, own));
-                place(dqkv, width, (value_column, dim), (&made, from, own + dim));
+                let (of_stem, of_own) = made.split_at(part.stem.len() * from);
+                let to = &mut dqkv[part.own.start * width..];
+                place(to, width, (query_column, own), (of_own, from, 0));
+                for (rows, made) in [(part.stem, of_stem), (part.own, of_own)] {
+                    // Several go on from a stem.
+                    let to = &mut dqkv[rows.start * width..rows.end * width];
+                    add(to, width, (key_column, dim), (made, from, own));
+                    add(to, width, (value_column, dim), (made, from, own + dim));
+                }
             }
             Tensor::from_vec(dqkv, (qkv.len, width), &Device::Cpu)
         }
@@ -120,21 +122,27 @@ fn checked<'a>(rows: Rows<'a>, width: usize, sequences: &Sequences) -> Result<Ro
     Ok(rows)
 }
 
-/// What `make` gives for the rows of each sequence and each key head with the query heads
-/// that share it, made on all threads; with the sequence's first row and the key head.
+/// The rows of a sequence, and of the stem that it goes on from.
+#[derive(Clone)]
+struct Part {
+    stem: Range<usize>,
+    own: Range<usize>,
+}
+
+/// What `make` gives for each sequence and each key head with the query heads that share it,
+/// made on all threads; with the sequence and the key head.
 fn each_part(
     sequences: &Sequences,
     heads: Heads,
-    make: impl Fn(Range<usize>, usize) -> Result<Vec<f32>> + Sync,
-) -> Result<Vec<(usize, usize, Vec<f32>)>> {
-    let rows = sequences.starts().windows(2);
-    let rows = rows.map(|pair| pair[0] as usize..pair[1] as usize);
-    let parts: Vec<(Range<usize>, usize)> = rows
-        .flat_map(|rows| (0..heads.key_value).map(move |head| (rows.clone(), head)))
+    make: impl Fn(Part, usize) -> Result<Vec<f32>> + Sync,
+) -> Result<Vec<(Part, usize, Vec<f32>)>> {
+    let parts = sequences.parts().map(|(stem, own)| Part { stem, own });
+    let parts: Vec<(Part, usize)> = parts
+        .flat_map(|part| (0..heads.key_value).map(move |head| (part.clone(), head)))
         .collect();
     parts
         .into_par_iter()
-        .map(|(rows, head)| Ok((rows.start, head, make(rows, head)?)))
+        .map(|(part, head)| Ok((part.clone(), head, make(part, head)?)))
         .collect()
 }
 
@@ -151,17 +159,31 @@ fn place(
     }
 }
 
-/// The queries, keys and values of one sequence.
-#[derive(Clone, Copy)]
+/// [`place`], but added to what is there.
+fn add(
+    out: &mut [f32],
+    width: usize,
+    (column, count): (usize, usize),
+    (made, width_made, from): (&[f32], usize, usize),
+) {
+    for (out, made) in out.chunks_mut(width).zip(made.chunks_exact(width_made)) {
+        let out = &mut out[column..column + count];
+        for (sum, made) in out.iter_mut().zip(&made[from..from + count]) {
+            *sum += made;
+        }
+    }
+}
+
+/// The queries of one sequence, and the keys and values of its stem and itself.
 struct Sequence<'a> {
     qkv: Rows<'a>,
-    first: usize,
-    len: usize,
+    part: Part,
     heads: Heads,
     window: usize,
 }
 
-/// A block of queries of one head, and the keys that any of them sees.
+/// A block of queries of one head, and the keys that any of them sees; both are counted from
+/// the first row of the stem.
 #[derive(Clone, Copy)]
 struct Block {
     head: usize,
@@ -172,21 +194,26 @@ struct Block {
 }
 
 impl<'a> Sequence<'a> {
-    fn new(qkv: Rows<'a>, rows: Range<usize>, heads: Heads, window: Option<usize>) -> Self {
-        let len = rows.len();
+    fn new(qkv: Rows<'a>, part: Part, heads: Heads, window: Option<usize>) -> Self {
+        let window = window.unwrap_or(usize::MAX).max(1);
         Self {
             qkv,
-            first: rows.start,
-            len,
+            part,
             heads,
-            window: window.unwrap_or(len).max(1),
+            window,
         }
     }
 
-    fn blocks(self, head: usize) -> impl Iterator<Item = Block> {
-        (0..self.len).step_by(BLOCK).map(move |first_query| {
-            let queries = BLOCK.min(self.len - first_query);
-            let first_key = (first_query + 1).saturating_sub(self.window);
+    /// Rows of the stem and its own.
+    fn len(&self) -> usize {
+        self.part.stem.len() + self.part.own.len()
+    }
+
+    fn blocks(&self, head: usize) -> impl Iterator<Item = Block> {
+        let (first, len, window) = (self.part.stem.len(), self.len(), self.window);
+        (first..len).step_by(BLOCK).map(move |first_query| {
+            let queries = BLOCK.min(len - first_query);
+            let first_key = (first_query + 1).saturating_sub(window);
             Block {
                 head,
                 first_query,
@@ -197,43 +224,44 @@ impl<'a> Sequence<'a> {
         })
     }
 
-    /// Rows `from..from + len` of the columns that begin with `column`.
-    fn part(self, from: usize, len: usize, column: usize) -> Matrix<'a> {
-        let (data, stride) = self.qkv.memory(self.first + from);
-        Matrix::new(&data[column..], Place::new(len, self.heads.dim, stride))
+    /// A block's first query among the rows of the batch.
+    fn first_row(&self, block: Block) -> usize {
+        self.part.own.start + block.first_query - self.part.stem.len()
     }
 
-    fn queries(self, block: Block) -> Matrix<'a> {
-        self.part(
-            block.first_query,
-            block.queries,
-            block.head * self.heads.dim,
-        )
+    fn queries(&self, block: Block) -> Matrix<'a> {
+        let (data, stride) = self.qkv.memory(self.first_row(block));
+        let place = Place::new(block.queries, self.heads.dim, stride);
+        Matrix::new(&data[block.head * self.heads.dim..], place)
     }
 
     /// The keys that the query heads of a group share.
-    fn keys(self, key_head: usize) -> Column {
+    fn keys(&self, key_head: usize) -> Column {
         self.column(self.heads.query_width() + key_head * self.heads.dim)
     }
 
     /// The values that the query heads of a group share.
-    fn values(self, key_head: usize) -> Column {
+    fn values(&self, key_head: usize) -> Column {
         let first = self.heads.query_width() + self.heads.key_value_width();
         self.column(first + key_head * self.heads.dim)
     }
 
-    fn column(self, first: usize) -> Column {
-        let (len, dim) = (self.len, self.heads.dim);
+    fn column(&self, first: usize) -> Column {
+        let (len, dim) = (self.len(), self.heads.dim);
         let mut column = Column {
             rows: Vec::with_capacity(len * dim),
             turned: vec![0.0; dim * len],
             len,
             dim,
         };
-        for row in 0..len {
-            let own = &self.qkv.row(self.first + row)[first..first + dim];
+        let rows = self.part.stem.clone().chain(self.part.own.clone());
+        for (place, row) in rows.enumerate() {
+            let own = &self.qkv.row(row)[first..first + dim];
             column.rows.extend_from_slice(own);
-            for (number, turned) in own.iter().zip(column.turned[row..].iter_mut().step_by(len)) {
+            for (number, turned) in own
+                .iter()
+                .zip(column.turned[place..].iter_mut().step_by(len))
+            {
                 *turned = *number;
             }
         }
@@ -242,7 +270,7 @@ impl<'a> Sequence<'a> {
 
     /// The weights of a block (queries, keys), zero where a query may not look.
     fn weights<'w>(
-        self,
+        &self,
         block: Block,
         keys: &Column,
         weights: &'w mut Vec<f32>,
@@ -303,16 +331,17 @@ impl Column {
 }
 
 /// The mixed values (rows, group · dim) of the query heads that share a key head.
-fn forward(sequence: Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
+fn forward(sequence: &Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
     let heads = sequence.heads;
     let width = heads.group() * heads.dim;
-    let mut out = vec![0f32; sequence.len * width];
+    let mut out = vec![0f32; sequence.part.own.len() * width];
     let (keys, values) = (sequence.keys(key_head), sequence.values(key_head));
     let mut memory = Vec::new();
     for of_group in 0..heads.group() {
         for block in sequence.blocks(key_head * heads.group() + of_group) {
             let weights = sequence.weights(block, &keys, &mut memory)?;
-            let out = &mut out[block.first_query * width + of_group * heads.dim..];
+            let first = block.first_query - sequence.part.stem.len();
+            let out = &mut out[first * width + of_group * heads.dim..];
             let place = Place::new(block.queries, heads.dim, width);
             let weights = Matrix::new(weights, Place::new(block.queries, block.keys, block.keys));
             let values = values.rows(block);
@@ -323,9 +352,9 @@ fn forward(sequence: Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
 }
 
 /// The gradients of the query heads that share a key head, of its keys and its values, side
-/// by side: (rows, (group + 2) · dim).
+/// by side: (rows of the stem and its own, (group + 2) · dim).
 fn backward(
-    sequence: Sequence<'_>,
+    sequence: &Sequence<'_>,
     key_head: usize,
     out: Rows<'_>,
     dout: Rows<'_>,
@@ -333,7 +362,7 @@ fn backward(
     let heads = sequence.heads;
     let width = (heads.group() + 2) * heads.dim;
     let key_column = heads.group() * heads.dim;
-    let mut dqkv = vec![0f32; sequence.len * width];
+    let mut dqkv = vec![0f32; sequence.len() * width];
     let (keys, values) = (sequence.keys(key_head), sequence.values(key_head));
     let (mut memory, mut memory_of_gradients) = (Vec::new(), Vec::new());
     for of_group in 0..heads.group() {
@@ -342,7 +371,7 @@ fn backward(
             let weights = sequence.weights(block, &keys, &mut memory)?;
             let square = Place::new(block.queries, block.keys, block.keys);
             let column = head * heads.dim;
-            let (memory, stride) = dout.memory(sequence.first + block.first_query);
+            let (memory, stride) = dout.memory(sequence.first_row(block));
             let of_queries = Place::new(block.queries, heads.dim, stride);
             let dout_block = Matrix::new(&memory[column..], of_queries);
 
@@ -378,7 +407,7 @@ fn backward(
                 keys: block.keys,
                 out,
                 dout,
-                first_row: sequence.first + block.first_query,
+                first_row: sequence.first_row(block),
                 columns: column..column + heads.dim,
                 scale: heads.scale(),
             });

@@ -1,5 +1,7 @@
-//! Where the sequences of a packed batch begin, where rows go in a cache, and how an
-//! attention is divided.
+//! Where the sequences of a packed batch begin and what each of them goes on from, where rows
+//! go in a cache, and how an attention is divided.
+
+use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -7,6 +9,8 @@ use candle_core::{Device, Result, Tensor, bail};
 #[derive(Clone, Debug)]
 pub struct Sequences {
     starts: Vec<u32>,
+    /// For each sequence the one that it goes on from.
+    stems: Vec<Option<usize>>,
     /// The starts on the device, u32, one more than there are sequences.
     pub device_starts: Tensor,
     /// The place of each row in its sequence, u32.
@@ -15,11 +19,25 @@ pub struct Sequences {
 
 impl Sequences {
     /// Sequences of these lengths in tokens; none may be empty.
+    ///
+    /// # Errors
+    /// Those of [`Self::with_stems`].
     pub fn new(lens_tokens: &[usize], device: &Device) -> Result<Self> {
+        let alone: Vec<_> = lens_tokens.iter().map(|len| (*len, None)).collect();
+        Self::with_stems(&alone, device)
+    }
+
+    /// Sequences of these lengths in tokens, each with the number of the one that it goes on
+    /// from, if there is such a stem: it sees the stem's rows before its own.
+    ///
+    /// # Errors
+    /// An empty sequence, more rows than can be counted, and a stem that does not stand
+    /// before what goes on from it or has one itself.
+    pub fn with_stems(parts: &[(usize, Option<usize>)], device: &Device) -> Result<Self> {
         let mut starts = vec![0u32];
         let mut positions = Vec::new();
         let mut end = 0u32;
-        for len in lens_tokens {
+        for (number, (len, stem)) in parts.iter().enumerate() {
             let sum = u32::try_from(*len).ok();
             let Some(sum) = sum.and_then(|len| end.checked_add(len)) else {
                 bail!("{len} tokens behind {end} are more than a batch can count")
@@ -27,7 +45,12 @@ impl Sequences {
             if sum == end {
                 bail!("a sequence without tokens")
             }
-            positions.extend(0..sum - end);
+            let before = match stem {
+                None => 0,
+                Some(stem) if *stem < number && parts[*stem].1.is_none() => parts[*stem].0 as u32,
+                Some(stem) => bail!("sequence {number} can't go on from sequence {stem}"),
+            };
+            positions.extend(before..before + (sum - end));
             starts.push(sum);
             end = sum;
         }
@@ -35,6 +58,7 @@ impl Sequences {
             device_starts: Tensor::new(starts.as_slice(), device)?,
             positions: Tensor::new(positions.as_slice(), device)?,
             starts,
+            stems: parts.iter().map(|(_, stem)| *stem).collect(),
         })
     }
 
@@ -51,6 +75,18 @@ impl Sequences {
     /// The first row of each sequence, and the end of the last.
     pub fn starts(&self) -> &[u32] {
         &self.starts
+    }
+
+    /// Whether no sequence goes on from another.
+    pub fn are_apart(&self) -> bool {
+        self.stems.iter().all(Option::is_none)
+    }
+
+    /// The rows of each sequence behind those of its stem, which are none for most.
+    pub fn parts(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + '_ {
+        let rows = |number: usize| self.starts[number] as usize..self.starts[number + 1] as usize;
+        let stems = self.stems.iter().enumerate();
+        stems.map(move |(number, stem)| (stem.map_or(0..0, rows), rows(number)))
     }
 }
 

@@ -124,6 +124,61 @@ fn attention_has_the_gradient_of_differences() {
 }
 
 #[test]
+fn a_sequence_that_goes_on_from_another_sees_it_first() {
+    // A stem with two branches, the second longer than a block, and one apart.
+    let (stem, branches, apart) = (70, [3, 80], 2);
+    let parts = [
+        (stem, None),
+        (branches[0], Some(0)),
+        (branches[1], Some(0)),
+        (apart, None),
+    ];
+    let together = Sequences::with_stems(&parts, &Device::Cpu).unwrap();
+    let lens = [stem + branches[0], stem + branches[1], apart];
+    let repeated = Sequences::new(&lens, &Device::Cpu).unwrap();
+    let rows: Vec<u32> = [0..73, 0..70, 73..153, 153..155]
+        .into_iter()
+        .flatten()
+        .collect();
+    let rows = Tensor::new(rows.as_slice(), &Device::Cpu).unwrap();
+    let repeat = |x: &Tensor| x.index_select(&rows, 0).unwrap();
+    let again = together.positions.index_select(&rows, 0).unwrap();
+    let positions = |it: &Tensor| it.to_vec1::<u32>().unwrap();
+    assert_eq!(positions(&again), positions(&repeated.positions));
+    assert!(!together.are_apart() && repeated.are_apart());
+    let near = |a: &Tensor, b: &Tensor| {
+        let pairs = flat(a).into_iter().zip(flat(b));
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
+    };
+    for window in [None, Some(75)] {
+        let qkv = matrix(1, 155, HEADS.width());
+        let out = attention(&qkv, &together, HEADS, window, 1).unwrap();
+        let out_again = attention(&repeat(&qkv), &repeated, HEADS, window, 1).unwrap();
+        near(&repeat(&out), &out_again);
+
+        // The stem's rows have a gradient of their own in the first of the repetitions.
+        let dout = matrix(2, 155, HEADS.query_width());
+        let once = repeat(&dout);
+        let zeros = Tensor::zeros((stem, HEADS.query_width()), dout.dtype(), &Device::Cpu);
+        once.slice_set(&zeros.unwrap(), 0, 73).unwrap();
+        let dqkv = attention_backward(&qkv, &out, &dout, &together, HEADS, window).unwrap();
+        let apart = attention_backward(&repeat(&qkv), &out_again, &once, &repeated, HEADS, window);
+        let sum = dqkv.zeros_like().unwrap();
+        let sum = sum.index_add(&rows, &apart.unwrap(), 0).unwrap();
+        near(&dqkv, &sum);
+    }
+    for wrong in [
+        [(3, Some(1)), (2, None)],
+        [(3, None), (2, Some(1))],
+        [(3, None), (2, Some(7))],
+    ] {
+        assert!(Sequences::with_stems(&wrong, &Device::Cpu).is_err());
+    }
+    let deep = [(3, None), (2, Some(0)), (1, Some(1))];
+    assert!(Sequences::with_stems(&deep, &Device::Cpu).is_err());
+}
+
+#[test]
 fn attention_over_many_blocks_agrees_with_the_cache() {
     let sequences = Sequences::new(&[150, 70], &Device::Cpu).unwrap();
     for window in [None, Some(90)] {

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use serde_json::json;
 
 use super::practice::Lesson;
-use super::pupil::{Manner, Pupil};
+use super::pupil::Pupil;
 use super::report::RoundError;
 use crate::base::id::{BlobHash, ContentHash, Id};
 use crate::event::checkpoint::Checkpoint;
@@ -20,7 +20,7 @@ use crate::event::training_step::TrainingStep;
 use crate::event::words::Start;
 use crate::student::adapter::{Adapter, AdapterBytes};
 use crate::student::message::Message;
-use crate::train::batch::TokenExample;
+use crate::train::example::TokenExample;
 use crate::train::recipe::{Method, Recipe};
 use crate::train::run::Training;
 
@@ -29,8 +29,9 @@ use crate::train::run::Training;
 pub struct Material {
     /// The examples as tokens.
     pub examples: Vec<TokenExample>,
-    /// The same as text, one JSON object a line: `messages`, and for each answer in
-    /// `grade_ids` the grade of the mistake that it is a sibling of, or null.
+    /// The same as text, one JSON object a line: `messages`, in `grade_ids` the grade of the
+    /// mistake that the answer is a sibling of, or null, and the number of the `lesson` whose
+    /// texts are joined, if it is one's.
     pub text: Vec<u8>,
     /// Answers that are left out, as even alone the student can't read so far.
     pub too_long: usize,
@@ -49,41 +50,24 @@ impl Material {
     ) -> Result<Self, RoundError> {
         let mut material = Self::default();
         let longest = max_tokens.min(pupil.config().max_positions());
-        for lesson in lessons {
-            let of = |place: &Option<usize>| place.and_then(|it| grades.get(it).copied());
-            match pupil.manner() {
-                Manner::Outline => {
-                    let tokenizer = pupil.prompts().tokenizer();
-                    let mut document = lesson.document();
-                    let mut places = lesson.turns.iter().map(|(_, place)| of(place));
-                    // What one example can't hold goes on in the next, over the same outline.
-                    while !document.turns.is_empty() {
-                        let read =
-                            document.encode(|text| tokenizer.encode(text, false), longest)?;
-                        let Some(example) = read else {
-                            material.too_long += 1;
-                            document.turns.remove(0);
-                            places.next();
-                            continue;
-                        };
-                        let rest = document.turns.split_off(example.learned.len());
-                        let id = ContentHash::of(&document.to_bytes());
-                        let grades: Vec<_> = places.by_ref().take(document.turns.len()).collect();
-                        let messages = document.messages();
-                        material.add(TokenExample { id, ..example }, &messages, &grades);
-                        document.turns = rest;
-                    }
-                }
-                Manner::Instruction => {
-                    for (turn, place) in &lesson.turns {
-                        let messages = [
-                            pupil.ask(&lesson.schema, &turn.question),
-                            Message::assistant(turn.sql.as_str()),
-                        ];
-                        material.add_chat(&messages, of(place), pupil, longest)?;
-                    }
+        for (number, lesson) in lessons.iter().enumerate() {
+            let mut texts = Vec::with_capacity(lesson.turns.len());
+            for (turn, place) in &lesson.turns {
+                let messages = [
+                    pupil.ask(&lesson.schema, &turn.question),
+                    Message::assistant(turn.sql.as_str()),
+                ];
+                let grade = place.and_then(|it| grades.get(it).copied());
+                match read(&messages, pupil, longest)? {
+                    Some(text) => texts.push((text, line(&messages, grade, Some(number)))),
+                    None => material.too_long += 1,
                 }
             }
+            let (texts, lines): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
+            let lines: Vec<u8> = lines.concat();
+            let id = ContentHash::of(&lines);
+            material.examples.extend(TokenExample::joined(id, &texts));
+            material.text.extend(lines);
         }
         Ok(material)
     }
@@ -104,23 +88,34 @@ impl Material {
         pupil: &Pupil,
         longest: usize,
     ) -> Result<(), RoundError> {
-        let chat = pupil.prompts().chat_example(messages)?;
-        let text = serde_json::to_vec(messages).unwrap_or_default();
-        let id = ContentHash::of(&text);
-        let example = TokenExample::new(id, chat.ids, chat.prompt_len);
-        match example.tokens.len() <= longest {
-            true => self.add(example, messages, &[grade]),
-            false => self.too_long += 1,
+        match read(messages, pupil, longest)? {
+            Some(example) => {
+                self.examples.push(example);
+                self.text.extend(line(messages, grade, None));
+            }
+            None => self.too_long += 1,
         }
         Ok(())
     }
+}
 
-    fn add(&mut self, example: TokenExample, messages: &[Message], grades: &[Option<Id<Grade>>]) {
-        let line = json!({ "messages": messages, "grade_ids": grades });
-        self.text.extend(line.to_string().into_bytes());
-        self.text.push(b'\n');
-        self.examples.push(example);
-    }
+/// A chat as the student reads it, whose last turn is learned; `None` if it is longer than
+/// so many tokens.
+fn read(
+    messages: &[Message],
+    pupil: &Pupil,
+    longest: usize,
+) -> Result<Option<TokenExample>, RoundError> {
+    let chat = pupil.prompts().chat_example(messages)?;
+    let id = ContentHash::of(&serde_json::to_vec(messages).unwrap_or_default());
+    let example = TokenExample::new(id, chat.ids, chat.prompt_len);
+    Ok((example.tokens.len() <= longest).then_some(example))
+}
+
+/// The same as a line of text.
+fn line(messages: &[Message], grade: Option<Id<Grade>>, lesson: Option<usize>) -> Vec<u8> {
+    let line = json!({ "messages": messages, "grade_ids": [grade], "lesson": lesson });
+    format!("{line}\n").into_bytes()
 }
 
 /// Where a training stands.

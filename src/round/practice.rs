@@ -19,7 +19,7 @@ use crate::database::shape::shape_hash;
 use crate::database::{domains, generate};
 use crate::grading::signature::{family, is_for_evaluation};
 use crate::nano::corpus::Corpus;
-use crate::nano::document::{Document, Turn};
+use crate::nano::document::Turn;
 use crate::teacher::draft::{Category, Draft};
 use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, intents};
@@ -45,23 +45,13 @@ pub struct Policy {
 }
 
 /// What is practised over one schema.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     /// The schema.
     pub schema: Arc<Schema>,
     /// The questions and their statements, and the mistakes they are siblings of, by their
     /// places; none for what is rehearsed.
     pub turns: Vec<(Turn, Option<usize>)>,
-}
-
-impl Lesson {
-    /// It as the embedded base reads it.
-    pub fn document(&self) -> Document {
-        Document {
-            outline: outline(&self.schema),
-            turns: self.turns.iter().map(|(turn, _)| turn.clone()).collect(),
-        }
-    }
 }
 
 /// Where siblings are asked, and what is rehearsed.

@@ -11,8 +11,8 @@
 //! so the adapter costs one narrow product more and no pass over the output. Backwards the
 //! same trick gives the gradients of x and of x·Aᵀ at once.
 //!
-//! **Invariants.** The base's weights are never changed; an adapter is not merged into
-//! them. Where layers of a group have B side by side, each one's rows are zero in the
+//! **Invariants.** The base's weights are never changed; who merges an adapter with them gets
+//! others. Where layers of a group have B side by side, each one's rows are zero in the
 //! columns of the others.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -167,6 +167,27 @@ impl Linear {
         }
         let own = self.weight.narrow(0, part.first_row, part.rows)?;
         own.slice_set(&self.fitting(b)?, 1, first)
+    }
+
+    /// The same layers with s·B·A added to the weight, and no adapter beside it.
+    pub fn merged(&self) -> Result<Self> {
+        let Some(lora) = &self.lora else {
+            return Ok(self.clone());
+        };
+        let weight = self.weight.narrow(1, 0, self.inputs)?.contiguous()?;
+        let b = self.weight.narrow(1, self.inputs, self.spare())?;
+        matmul_into(&weight, &b, &lora.a, lora.scale, 1.0)?;
+        let alone = |part: &Part| Part {
+            spare: None,
+            rank: 0,
+            ..*part
+        };
+        Ok(Self {
+            parts: self.parts.iter().map(alone).collect(),
+            inputs: self.inputs,
+            weight: laid_out(&weight)?,
+            lora: None,
+        })
     }
 
     fn fitting(&self, tensor: &Tensor) -> Result<Tensor> {

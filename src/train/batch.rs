@@ -3,43 +3,13 @@
 //! **Invariant.** The order depends on the seed, the number of examples and the recipe
 //! alone; no step depends on another, so that a training can go on at any of them.
 
-use std::ops::Range;
-
 use candle_core::{Device, Result, Tensor};
 
+use super::example::TokenExample;
 use super::recipe::Recipe;
 use crate::base::id::ContentHash;
 use crate::base::seed::Random;
 use crate::ops::Sequences;
-
-/// An example as the model reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenExample {
-    /// The hash of its content.
-    pub id: ContentHash,
-    /// Prompts and completions.
-    pub tokens: Vec<u32>,
-    /// Which of them are completions, and learned: in order, and not the first token of
-    /// all, which has nothing to be learned from.
-    pub learned: Vec<Range<usize>>,
-}
-
-impl TokenExample {
-    /// A prompt of so many tokens, and what is learned to follow it.
-    pub fn new(id: ContentHash, tokens: Vec<u32>, prompt_len: usize) -> Self {
-        let learned = prompt_len.max(1)..tokens.len();
-        Self {
-            id,
-            tokens,
-            learned: vec![learned],
-        }
-    }
-
-    /// How many tokens are learned.
-    pub fn loss_tokens(&self) -> usize {
-        self.learned.iter().map(Range::len).sum()
-    }
-}
 
 /// One step's examples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +84,7 @@ pub struct MicroBatch {
     pub tokens: Tensor,
     /// The same, on the host.
     pub host_tokens: Vec<u32>,
-    /// Where each example begins.
+    /// Where each text begins, and what it goes on from.
     pub sequences: Sequences,
     /// Rows whose next token is learned (u32).
     pub loss_rows: Tensor,
@@ -127,27 +97,40 @@ pub struct MicroBatch {
 }
 
 impl MicroBatch {
-    /// Packs examples. The last token of each is only learned and not read: its row would
-    /// give nothing.
+    /// Packs examples. The last token of each text is only learned and not read: its row
+    /// would give nothing. On CUDA, whose attention has no stems, a stem is read by each of
+    /// its texts.
     pub fn new(examples: &[&TokenExample], device: &Device) -> Result<Self> {
-        let (mut tokens, mut lens) = (Vec::new(), Vec::new());
+        let (mut tokens, mut parts) = (Vec::new(), Vec::new());
         let (mut loss_rows, mut targets) = (Vec::new(), Vec::new());
         for example in examples {
-            let first = tokens.len();
-            let read = &example.tokens[..example.tokens.len() - 1];
-            for learned in example.learned.iter().cloned().flatten() {
-                loss_rows.push((first + learned - 1) as u32);
-                targets.push(example.tokens[learned]);
+            let stem = &example.tokens[example.stem()];
+            let mut shared = None;
+            if device.is_cpu() && !stem.is_empty() {
+                shared = Some(parts.len());
+                parts.push((stem.len(), None));
+                tokens.extend_from_slice(stem);
             }
-            tokens.extend_from_slice(read);
-            lens.push(read.len());
+            let own_stem = if shared.is_none() { stem } else { &[] };
+            let mut learned = example.learned.iter().cloned().flatten().peekable();
+            for text in example.texts() {
+                tokens.extend_from_slice(own_stem);
+                let first = tokens.len();
+                while let Some(token) = learned.next_if(|it| text.contains(it)) {
+                    loss_rows.push((first + token - text.start - 1) as u32);
+                    targets.push(example.tokens[token]);
+                }
+                let read = &example.tokens[text.start..text.end - 1];
+                tokens.extend_from_slice(read);
+                parts.push((own_stem.len() + read.len(), shared));
+            }
         }
         let mut places = vec![loss_rows.len() as u32; tokens.len()];
         for (place, row) in loss_rows.iter().enumerate() {
             places[*row as usize] = place as u32;
         }
         Ok(Self {
-            sequences: Sequences::new(&lens, device)?,
+            sequences: Sequences::with_stems(&parts, device)?,
             tokens: Tensor::new(tokens.as_slice(), device)?,
             host_tokens: tokens,
             loss_rows: Tensor::new(loss_rows.as_slice(), device)?,
@@ -208,5 +191,22 @@ mod tests {
         let places = batch.places.to_vec1::<u32>().unwrap();
         assert_eq!(places, [0, 1, 7, 2, 3, 4, 5, 6]);
         assert_eq!(batch.loss_tokens, a.loss_tokens() + b.loss_tokens());
+    }
+
+    #[test]
+    fn what_texts_share_is_read_once() {
+        let text = |own: [u32; 2]| {
+            let tokens = vec![7, 8, 9, own[0], own[1]];
+            TokenExample::new(ContentHash::of(b"text"), tokens, 4)
+        };
+        let texts = [text([1, 2]), text([3, 4])];
+        let joined = TokenExample::joined(ContentHash::of(b"joined"), &texts).unwrap();
+        let batch = MicroBatch::new(&[&joined, &texts[1]], &Device::Cpu).unwrap();
+        assert_eq!(batch.host_tokens, [7, 8, 9, 1, 3, 7, 8, 9, 3]);
+        let positions = batch.sequences.positions.to_vec1::<u32>().unwrap();
+        assert_eq!(positions, [0, 1, 2, 3, 3, 0, 1, 2, 3]);
+        assert_eq!(batch.sequences.starts(), [0, 3, 4, 5, 9]);
+        assert_eq!(batch.loss_rows.to_vec1::<u32>().unwrap(), [3, 4, 8]);
+        assert_eq!(batch.targets.to_vec1::<u32>().unwrap(), [2, 4, 4]);
     }
 }

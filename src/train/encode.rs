@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::batch::TokenExample;
 use super::data::{BadLine, BadLines, Content, Example, Skipped};
 use super::error::TrainError;
+use super::example::TokenExample;
 use crate::base::id::ContentHash;
 use crate::student::prompt::Prompts;
 

@@ -1,8 +1,7 @@
 //! Training: from examples to an adapter, or to other weights of a small base.
 //!
-//! As it flows: [`data`] reads files of examples, [`encode`] makes tokens of
-//! them, [`batch`] decides on steps and packs,
-//! [`backward`] gives gradients of what [`parameters`] lays out, [`run`] takes the steps
+//! As it flows: [`data`] reads files of examples, [`encode`] makes each an [`example`] of
+//! tokens, [`batch`] decides on steps and packs, [`backward`] gives gradients of what [`parameters`] lays out, [`run`] takes the steps
 //! of a [`recipe`] at the rates of its [`schedule`], and [`folder`] keeps what comes of it.
 //!
 //! **Invariants.**
@@ -16,6 +15,7 @@ pub mod batch;
 pub mod data;
 pub mod encode;
 pub mod error;
+pub mod example;
 pub mod folder;
 pub mod memory;
 pub mod parameters;

@@ -4,7 +4,7 @@
 //! **Invariants.**
 //! - The same model, recipe and examples give the same bits on the same binary and class
 //!   of machine, in one go or stopped and resumed after any step, on any number of threads:
-//!   the gradients of micro-batches are summed in their order.
+//!   the gradients of micro-batches and of their parts are summed in their order.
 //! - Nothing is random but what [`Recipe::seed`] decides.
 
 use std::cmp::Reverse;
@@ -13,7 +13,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use super::backward::Pass;
-use super::batch::{self, MicroBatch, Plan, Step, TokenExample};
+use super::batch::{self, MicroBatch, Plan, Step};
+use super::example::{TokenExample, in_parts};
 use super::parameters::Layout;
 use super::recipe::Recipe;
 use crate::base::id::ContentHash;
@@ -22,6 +23,10 @@ use crate::base::side_by_side::side_by_side;
 use crate::ops::{AdamW, adamw_in_place, sum_squares};
 use crate::student::adapter::Adapter;
 use crate::student::model::Model;
+
+/// Parts of a micro-batch that a CPU goes through side by side; a constant, so that bits don't
+/// depend on the machine's threads.
+const PARTS: usize = 2;
 
 /// What a step did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,7 +136,11 @@ impl Training {
         state: State,
     ) -> Result<Self> {
         let layout = Layout::new(&model);
-        let longest = examples.iter().map(|it| it.tokens.len()).max().unwrap_or(0);
+        let longest = examples
+            .iter()
+            .map(TokenExample::longest)
+            .max()
+            .unwrap_or(0);
         if longest == 0 || layout.is_empty() {
             bail!("there is nothing to train on")
         }
@@ -247,20 +256,28 @@ impl Training {
         let all = self.examples_of(step.micro_batches.iter().flatten());
         let loss_tokens: usize = all.iter().map(|it| it.loss_tokens()).sum();
         let scale = 1.0 / loss_tokens as f64;
-        let parts = &step.micro_batches;
-        let make = |place: usize| self.part(number, place, &parts[place], scale);
+        let batches = step.micro_batches.iter().map(|it| self.examples_of(it));
         let mut made: Vec<(usize, Result<Gradients>)> = match self.model.device() {
             Device::Cpu => {
+                let parts: Vec<_> = batches.flat_map(|it| in_parts(&it, PARTS)).collect();
                 // The longest begin first, so that threads end at about the same time.
-                let tokens = |part: &[usize]| -> usize {
-                    let examples = self.examples_of(part);
-                    examples.iter().map(|it| it.tokens.len()).sum()
+                let tokens = |part: &[TokenExample]| -> usize {
+                    part.iter().map(|it| it.tokens.len()).sum()
                 };
                 let mut order: Vec<usize> = (0..parts.len()).collect();
                 order.sort_by_key(|place| Reverse(tokens(&parts[*place])));
-                side_by_side(order.len(), |turn| (order[turn], make(order[turn])))
+                side_by_side(order.len(), |turn| {
+                    let place = order[turn];
+                    let part: Vec<&TokenExample> = parts[place].iter().collect();
+                    (place, self.part(number, place, &part, scale))
+                })
             }
-            _ => (0..parts.len()).map(|it| (it, make(it))).collect(),
+            _ => {
+                let make = |(place, batch): (usize, Vec<_>)| {
+                    (place, self.part(number, place, &batch, scale))
+                };
+                batches.enumerate().map(make).collect()
+            }
         };
         made.sort_by_key(|(place, _)| *place);
         let parts = made.into_iter().map(|(_, part)| part);
@@ -274,10 +291,16 @@ impl Training {
         }
     }
 
-    /// The gradients of `scale` times the sum of one micro-batch's losses, and that sum.
-    fn part(&self, step: usize, place: usize, examples: &[usize], scale: f64) -> Result<Gradients> {
+    /// The gradients of `scale` times the sum of some examples' losses, and that sum.
+    fn part(
+        &self,
+        step: usize,
+        place: usize,
+        examples: &[&TokenExample],
+        scale: f64,
+    ) -> Result<Gradients> {
         let device = self.model.device();
-        let packed = MicroBatch::new(&self.examples_of(examples), device)?;
+        let packed = MicroBatch::new(examples, device)?;
         let vector = Tensor::zeros(self.layout.len(), DType::F32, device)?;
         let path = ["dropout", &step.to_string(), &place.to_string()];
         let pass = Pass {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use antiks::base::id::{ContentHash, Id};
 use antiks::base::seed::Random;
 use antiks::database::generate;
+use antiks::database::outline::outline;
 use antiks::database::shape::shape_hash;
 use antiks::event::words::Purpose;
 use antiks::grading::signature::is_for_evaluation;
 use antiks::nano::corpus::{Corpus, Ledger};
-use antiks::nano::document::{Document, Kind, Turn};
+use antiks::nano::document::{Kind, Turn};
 use antiks::nano::embedded::embedded;
 use antiks::nano::withheld::is_withheld;
 use antiks::round::asked::{Asked, Occasion, proposal_of, schema_of};
@@ -129,19 +130,13 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
         own: None,
         seed: 9,
     };
-    let made = |threads| -> Vec<Document> {
-        on_threads(threads, || {
-            let lessons = practice(&mistakes, 2, practised);
-            lessons.iter().map(Lesson::document).collect()
-        })
-    };
-    let documents = made(1);
-    assert_eq!(documents, made(3));
-    assert!(documents.len() <= 30 && documents.len() > 25);
-    let turns: usize = documents.iter().map(|it| it.turns.len()).sum();
-    assert!((60..=90).contains(&turns), "{turns}");
-    let asked = |document: &Document| document.turns.iter().all(|it| it.kind == Kind::Question);
-    assert!(documents.iter().all(asked));
+    let made = |threads| on_threads(threads, || practice(&mistakes, 2, practised));
+    let lessons = made(1);
+    assert_eq!(lessons, made(3));
+    assert!(lessons.len() <= 30 && lessons.len() > 25);
+    let turns: Vec<_> = lessons.iter().flat_map(|it| &it.turns).collect();
+    assert!((60..=90).contains(&turns.len()), "{}", turns.len());
+    assert!(turns.iter().all(|(turn, _)| turn.kind == Kind::Question));
     assert!(practice(&[], 1, practised).is_empty());
 
     let control = Practised {
@@ -180,7 +175,7 @@ fn practice_repeats_and_has_as_much_of_everything_as_its_policy_says() {
 }
 
 #[test]
-fn no_answer_of_a_lesson_is_lost_where_an_example_is_full() {
+fn every_answer_of_a_lesson_is_learned_over_one_outline() {
     let mistakes: Vec<Mistake> = intents()
         .iter()
         .filter(|it| is_withheld(it.name))
@@ -225,8 +220,17 @@ fn no_answer_of_a_lesson_is_lost_where_an_example_is_full() {
     let grades: Vec<_> = (0..12).map(|it| Id::new([it; 32])).collect();
     let pupil = Pupil::new(embedded().unwrap(), Device::Cpu, Manner::Outline).unwrap();
     let all = Material::of(&lessons, &grades, &pupil, 1024).unwrap();
-    assert!(all.examples.len() > lessons.len());
-    assert!(all.examples.iter().all(|it| it.tokens.len() <= 1024));
+    assert_eq!(all.examples.len(), lessons.len());
+    for (example, lesson) in all.examples.iter().zip(&lessons) {
+        assert_eq!(example.texts().count(), lesson.turns.len());
+        let outline = pupil
+            .prompts()
+            .tokenizer()
+            .encode(&outline(&lesson.schema), false);
+        // All but the end of it, where the tokenizer may merge it with what follows.
+        assert!(example.stem().len() + 2 > outline.unwrap().len());
+        assert!(example.longest() <= 1024);
+    }
     assert_eq!((all.answers(), all.too_long), (turns.len(), 0));
     let told: Vec<&String> = turns.iter().map(|it| &it.sql).collect();
     let text = String::from_utf8(all.text).unwrap();

@@ -74,7 +74,11 @@ fn logits_are_those_of_transformers() {
 
 #[test]
 fn logits_with_an_adapter_are_those_of_peft() {
-    check_logits(&with_adapter(), &scalars()["tiny"]["forward"], "adapter");
+    let golden = &scalars()["tiny"]["forward"];
+    check_logits(&with_adapter(), golden, "adapter");
+    let merged = with_adapter().merged().unwrap();
+    assert!(merged.lora.is_none());
+    check_logits(&merged, golden, "adapter");
 }
 
 #[test]

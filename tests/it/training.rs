@@ -4,7 +4,8 @@ use antiks::base::id::ContentHash;
 use antiks::student::adapter::Adapter;
 use antiks::student::model::Model;
 use antiks::student::target::Target;
-use antiks::train::batch::{Step, TokenExample};
+use antiks::train::batch::Step;
+use antiks::train::example::TokenExample;
 use antiks::train::parameters::Slot;
 use antiks::train::recipe::{Method, Recipe};
 use antiks::train::run::{StepReport, Training};
@@ -119,6 +120,44 @@ fn a_packed_batch_has_the_gradients_of_its_examples() {
         gradients.vector.to_vec1::<f32>().unwrap()
     };
     close("gradients", &values(step(3)), &values(step(1)), 1e-5);
+}
+
+#[test]
+fn texts_that_share_their_beginning_have_the_gradients_of_texts_apart() {
+    let recipe = Recipe {
+        lora_dropout: 0.0,
+        ..small_recipe()
+    };
+    let shared: Vec<u32> = (3..90).map(|it| 3 + it * 7 % 50).collect();
+    let text = |number: u32| {
+        let own = (0..20 + number).map(|it| 3 + (it + number) * 5 % 53);
+        let tokens: Vec<u32> = shared.iter().copied().chain(own).collect();
+        TokenExample::new(ContentHash::of(&[number as u8]), tokens, 95)
+    };
+    let texts: Vec<TokenExample> = (0..4).map(text).collect();
+    let joined = TokenExample::joined(ContentHash::of(b"joined"), &texts).unwrap();
+    assert!(joined.stem().len() >= shared.len());
+    let gradients = |examples: Vec<TokenExample>| {
+        let base = base("tiny");
+        let adapter = Adapter::read(&folder("adapter"), &base.config().unwrap()).unwrap();
+        let model = Model::load(&base, Some(&adapter.config), &Device::Cpu).unwrap();
+        let step = Step {
+            epoch: 1,
+            micro_batches: vec![(0..examples.len()).collect()],
+        };
+        let recipe = recipe.clone();
+        let training = Training::new(model, recipe, examples, Some(&adapter)).unwrap();
+        training.gradients(&step).unwrap()
+    };
+    let apart_tokens: usize = texts.iter().map(|it| it.tokens.len() - 1).sum();
+    let (joined, apart) = (gradients(vec![joined]), gradients(texts));
+    assert_eq!(joined.loss_tokens, apart.loss_tokens);
+    assert_eq!(apart.tokens, apart_tokens);
+    assert!(joined.tokens + 3 * shared.len() <= apart.tokens);
+    assert!((joined.loss - apart.loss).abs() < 1e-5);
+    let values = |it: &Tensor| it.to_vec1::<f32>().unwrap();
+    let (ours, theirs) = (values(&joined.vector), values(&apart.vector));
+    close_in_norm("gradients", &ours, &theirs, 1e-4);
 }
 
 fn check_step(ours: &StepReport, golden: &Json) {

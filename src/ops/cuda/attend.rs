@@ -300,6 +300,9 @@ impl<'a> Packed<'a> {
     fn new(qkv: &'a Tensor, sequences: &'a Sequences, heads: Heads) -> Result<Self> {
         let device = qkv.device().as_cuda_device()?;
         check_dim(heads)?;
+        if !sequences.are_apart() {
+            bail!("on CUDA no sequence can go on from another")
+        }
         let rows = sequences.rows();
         let qkv = Matrix::of::<bf16>(qkv, device)?;
         let starts = Matrix::flat::<u32>(&sequences.device_starts, device)?;
