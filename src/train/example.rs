@@ -189,12 +189,13 @@ mod tests {
     fn parts_have_every_text_once_and_about_as_many_tokens() {
         let texts = |lens: &[usize]| -> TokenExample {
             let own = |len: &usize| {
-                let tokens: Vec<u32> = (0..20).chain(100..100 + *len as u32).collect();
+                let first = 1000 * *len as u32;
+                let tokens: Vec<u32> = (0..20).chain(first..first + *len as u32).collect();
                 text(&tokens, 20 + len / 2)
             };
             joined(&lens.iter().map(own).collect::<Vec<_>>())
         };
-        let (long, short) = (texts(&[30, 40, 50, 60, 70]), texts(&[20, 20, 30]));
+        let (long, short) = (texts(&[30, 40, 50, 60, 70]), texts(&[20, 25, 30]));
         let parts = in_parts(&[&long, &short], 2);
         assert_eq!(parts.len(), 2);
         let counts: Vec<usize> = parts.iter().map(|it| it.len()).collect();
