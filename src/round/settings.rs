@@ -52,7 +52,7 @@ pub struct Settings {
 
 impl Settings {
     /// The settings for the embedded base: ten iterations take 12 minutes on two cores
-    /// with AVX-512 and about 16 on two of 2.4 GHz without. `models/nano/LOG.md` says what each
+    /// with AVX-512 and about 18 on two of 2.4 GHz without. `models/nano/LOG.md` says what each
     /// was chosen by.
     pub fn nano() -> Self {
         Self {
