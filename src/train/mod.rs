@@ -1,8 +1,9 @@
 //! Training: from examples to an adapter, or to other weights of a small base.
 //!
 //! As it flows: [`data`] reads files of examples, [`encode`] makes each an [`example`] of
-//! tokens, [`batch`] decides on steps and packs, [`backward`] gives gradients of what [`parameters`] lays out, [`run`] takes the steps
-//! of a [`recipe`] at the rates of its [`schedule`], and [`folder`] keeps what comes of it.
+//! tokens, [`batch`] decides on steps and packs, [`backward`] gives gradients of what
+//! [`parameters`] lays out, [`run`] takes the steps of a [`recipe`] at the rates of its
+//! [`schedule`], and [`folder`] keeps what comes of it.
 //!
 //! **Invariants.**
 //! - No gradient of a frozen weight is computed or kept.
