@@ -22,7 +22,7 @@ use crate::nano::embedded;
 use crate::query::Catalogue;
 use crate::round::beginning::Beginning;
 use crate::round::history::runs;
-use crate::round::learn::Material;
+use crate::round::learn::{Material, Text};
 use crate::round::pupil::{Manner, Pupil};
 use crate::round::report::RoundError;
 use crate::round::run::Run;
@@ -180,15 +180,21 @@ impl RunLoop {
             .recipe
             .max_tokens
             .min(pupil.config().max_positions());
-        let mut material = Material::default();
-        for example in &read.examples {
-            let Content::Chat(messages) = &example.content else {
+        let mut chats = Vec::with_capacity(read.examples.len());
+        for example in read.examples {
+            let Content::Chat(messages) = example.content else {
                 return Err(CliError::Usage(format!(
                     "{}: --initial-train wants chats, not prompts and completions",
                     path.display()
                 )));
             };
-            material.add_chat(messages, None, pupil, longest)?;
+            let grade = None;
+            chats.push(Text { messages, grade });
+        }
+        let mut material = Material::default();
+        // As many at a time as a lesson has, so that steps are as large.
+        for some in chats.chunks(settings.practice.turns()) {
+            material.add(some, pupil, settings.recipe.max_tokens)?;
         }
         if material.too_long > 0 {
             let count = material.too_long;

@@ -41,7 +41,7 @@ pub fn attention(
             let own = heads.group() * heads.dim;
             for (part, head, made) in made {
                 let out = &mut out[part.own.start * width..];
-                place(out, width, (head * own, own), (&made, own, 0));
+                add(out, width, (head * own, own), (&made, own, 0));
             }
             Tensor::from_vec(out, (qkv.len, width), &Device::Cpu)
         }
@@ -92,7 +92,7 @@ pub fn attention_backward(
                 let from = own + 2 * dim;
                 let (of_stem, of_own) = made.split_at(part.stem.len() * from);
                 let to = &mut dqkv[part.own.start * width..];
-                place(to, width, (query_column, own), (of_own, from, 0));
+                add(to, width, (query_column, own), (of_own, from, 0));
                 for (rows, made) in [(part.stem, of_stem), (part.own, of_own)] {
                     // Several go on from a stem.
                     let to = &mut dqkv[rows.start * width..rows.end * width];
@@ -146,20 +146,8 @@ fn each_part(
         .collect()
 }
 
-/// Writes `count` columns of `made`, whose rows have `width_made` columns, from `from` on
-/// into the columns of `out` that begin with `column`.
-fn place(
-    out: &mut [f32],
-    width: usize,
-    (column, count): (usize, usize),
-    (made, width_made, from): (&[f32], usize, usize),
-) {
-    for (out, made) in out.chunks_mut(width).zip(made.chunks_exact(width_made)) {
-        out[column..column + count].copy_from_slice(&made[from..from + count]);
-    }
-}
-
-/// [`place`], but added to what is there.
+/// Adds `count` columns of `made`, whose rows have `width_made` columns, from `from` on to the
+/// columns of `out` that begin with `column`.
 fn add(
     out: &mut [f32],
     width: usize,

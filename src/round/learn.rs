@@ -18,6 +18,7 @@ use crate::event::snapshot::Snapshot;
 use crate::event::training_started::{Recipe as RecipeFields, TrainingStarted};
 use crate::event::training_step::TrainingStep;
 use crate::event::words::Start;
+use crate::nano::document::Turn;
 use crate::student::adapter::{Adapter, AdapterBytes};
 use crate::student::message::Message;
 use crate::train::example::TokenExample;
@@ -27,14 +28,23 @@ use crate::train::run::Training;
 /// What a training reads.
 #[derive(Clone, Debug, Default)]
 pub struct Material {
-    /// The examples as tokens.
+    /// The lessons as tokens.
     pub examples: Vec<TokenExample>,
     /// The same as text, one JSON object a line: `messages`, in `grade_ids` the grade of the
-    /// mistake that the answer is a sibling of, or null, and the number of the `lesson` whose
-    /// texts are joined, if it is one's.
+    /// mistake that the answer is a sibling of, or null, and the number of its `lesson`, whose
+    /// texts are joined.
     pub text: Vec<u8>,
     /// Answers that are left out, as even alone the student can't read so far.
     pub too_long: usize,
+}
+
+/// A chat to learn from.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// It, up to the answer that is learned.
+    pub messages: Vec<Message>,
+    /// The grade of the mistake that it is a sibling of, if it is one.
+    pub grade: Option<Id<Grade>>,
 }
 
 impl Material {
@@ -49,73 +59,55 @@ impl Material {
         max_tokens: usize,
     ) -> Result<Self, RoundError> {
         let mut material = Self::default();
-        let longest = max_tokens.min(pupil.config().max_positions());
-        for (number, lesson) in lessons.iter().enumerate() {
-            let mut texts = Vec::with_capacity(lesson.turns.len());
-            for (turn, place) in &lesson.turns {
-                let messages = [
+        for lesson in lessons {
+            let text = |(turn, place): &(Turn, Option<usize>)| Text {
+                messages: vec![
                     pupil.ask(&lesson.schema, &turn.question),
                     Message::assistant(turn.sql.as_str()),
-                ];
-                let grade = place.and_then(|it| grades.get(it).copied());
-                match read(&messages, pupil, longest)? {
-                    Some(text) => texts.push((text, line(&messages, grade, Some(number)))),
-                    None => material.too_long += 1,
-                }
-            }
-            let (texts, lines): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
-            let lines: Vec<u8> = lines.concat();
-            let id = ContentHash::of(&lines);
-            material.examples.extend(TokenExample::joined(id, &texts));
-            material.text.extend(lines);
+                ],
+                grade: place.and_then(|it| grades.get(it).copied()),
+            };
+            let texts: Vec<Text> = lesson.turns.iter().map(text).collect();
+            material.add(&texts, pupil, max_tokens)?;
         }
         Ok(material)
+    }
+
+    /// Adds chats as one lesson. The last turn of each is learned.
+    ///
+    /// # Errors
+    /// What the template and the tokenizer say.
+    pub fn add(
+        &mut self,
+        chats: &[Text],
+        pupil: &Pupil,
+        max_tokens: usize,
+    ) -> Result<(), RoundError> {
+        let longest = max_tokens.min(pupil.config().max_positions());
+        let (mut texts, mut lines) = (Vec::with_capacity(chats.len()), Vec::new());
+        for Text { messages, grade } in chats {
+            let read = pupil.prompts().chat_example(messages)?;
+            if read.ids.len() > longest {
+                self.too_long += 1;
+                continue;
+            }
+            let lesson = self.examples.len();
+            let line = json!({ "messages": messages, "grade_ids": [grade], "lesson": lesson });
+            let line = format!("{line}\n").into_bytes();
+            let id = ContentHash::of(&line);
+            texts.push(TokenExample::new(id, read.ids, read.prompt_len));
+            lines.extend(line);
+        }
+        let joined = TokenExample::joined(ContentHash::of(&lines), &texts);
+        self.examples.extend(joined);
+        self.text.extend(lines);
+        Ok(())
     }
 
     /// How many answers are learned.
     pub fn answers(&self) -> usize {
         self.examples.iter().map(|it| it.learned.len()).sum()
     }
-
-    /// Adds a chat whose last turn is learned.
-    ///
-    /// # Errors
-    /// What the template and the tokenizer say.
-    pub fn add_chat(
-        &mut self,
-        messages: &[Message],
-        grade: Option<Id<Grade>>,
-        pupil: &Pupil,
-        longest: usize,
-    ) -> Result<(), RoundError> {
-        match read(messages, pupil, longest)? {
-            Some(example) => {
-                self.examples.push(example);
-                self.text.extend(line(messages, grade, None));
-            }
-            None => self.too_long += 1,
-        }
-        Ok(())
-    }
-}
-
-/// A chat as the student reads it, whose last turn is learned; `None` if it is longer than
-/// so many tokens.
-fn read(
-    messages: &[Message],
-    pupil: &Pupil,
-    longest: usize,
-) -> Result<Option<TokenExample>, RoundError> {
-    let chat = pupil.prompts().chat_example(messages)?;
-    let id = ContentHash::of(&serde_json::to_vec(messages).unwrap_or_default());
-    let example = TokenExample::new(id, chat.ids, chat.prompt_len);
-    Ok((example.tokens.len() <= longest).then_some(example))
-}
-
-/// The same as a line of text.
-fn line(messages: &[Message], grade: Option<Id<Grade>>, lesson: Option<usize>) -> Vec<u8> {
-    let line = json!({ "messages": messages, "grade_ids": [grade], "lesson": lesson });
-    format!("{line}\n").into_bytes()
 }
 
 /// Where a training stands.

@@ -44,6 +44,13 @@ pub struct Policy {
     pub shuffled: bool,
 }
 
+impl Policy {
+    /// Turns of a lesson.
+    pub fn turns(&self) -> usize {
+        self.sibling_turns + self.known_turns
+    }
+}
+
 /// What is practised over one schema.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
