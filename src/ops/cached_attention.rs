@@ -97,8 +97,9 @@ impl NullaryFnOnce for OneRow<'_> {
     }
 }
 
-/// Numbers of a value whose sums stay in registers while the positions pass by.
-const COLUMNS: usize = 16;
+/// Numbers of a value whose sums stay in registers while the positions pass by: two cache
+/// lines, all of a small model's, so that memory is read as it lies.
+const COLUMNS: usize = 32;
 
 /// The values from row `first` on, weighed and summed up.
 #[inline(always)]

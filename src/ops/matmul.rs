@@ -255,6 +255,12 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Rows of a result that are made at a time. What is packed for more of them falls out of the
+/// caches: 2,100 rows at once take a twentieth longer on two cores of an AMD EPYC.
+const ROWS_AT_ONCE: usize = 528;
+/// Rows that the kernels of [`gemm`] make at a time divide it.
+const ROWS_OF_KERNELS: usize = 12;
+
 /// c ← α·a·b + β·c in the host's memory.
 #[allow(unsafe_code)]
 pub(super) fn product(
@@ -274,30 +280,38 @@ pub(super) fn product(
     if !(fits && holds) {
         bail!("a product of matrices that don't fit each other or their memory")
     }
-    // SAFETY: it was checked that all three lie within their slices; `c` is borrowed
-    // mutably, so it overlaps with none of the others.
-    unsafe {
-        gemm::gemm(
-            place.rows,
-            place.columns,
-            a.place.columns,
-            c.as_mut_ptr(),
-            place.column_stride.cast_signed(),
-            place.row_stride.cast_signed(),
-            beta != 0.0,
-            a.data.as_ptr(),
-            a.place.column_stride.cast_signed(),
-            a.place.row_stride.cast_signed(),
-            b.data.as_ptr(),
-            b.place.column_stride.cast_signed(),
-            b.place.row_stride.cast_signed(),
-            beta,
-            alpha,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    let pieces = place.rows.div_ceil(ROWS_AT_ONCE).max(1);
+    let rows_each = place
+        .rows
+        .div_ceil(pieces)
+        .max(1)
+        .next_multiple_of(ROWS_OF_KERNELS);
+    for first in (0..place.rows).step_by(rows_each) {
+        // SAFETY: it was checked that all three lie within their slices, so do the rows from
+        // `first` on; `c` is borrowed mutably, so it overlaps with none of the others.
+        unsafe {
+            gemm::gemm(
+                rows_each.min(place.rows - first),
+                place.columns,
+                a.place.columns,
+                c.as_mut_ptr().add(first * place.row_stride),
+                place.column_stride.cast_signed(),
+                place.row_stride.cast_signed(),
+                beta != 0.0,
+                a.data.as_ptr().add(first * a.place.row_stride),
+                a.place.column_stride.cast_signed(),
+                a.place.row_stride.cast_signed(),
+                b.data.as_ptr(),
+                b.place.column_stride.cast_signed(),
+                b.place.row_stride.cast_signed(),
+                beta,
+                alpha,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
     }
     Ok(())
 }

@@ -51,9 +51,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for the embedded base: ten iterations take 12 minutes on two cores
-    /// with AVX-512 and about 18 on two of 2.4 GHz without. `models/nano/LOG.md` says what each
-    /// was chosen by.
+    /// The settings for the embedded base: ten iterations take about a quarter of an hour on two
+    /// cores of 2.4 GHz without AVX-512. `models/nano/LOG.md` says what each was chosen by.
     pub fn nano() -> Self {
         Self {
             challenges: 120,
@@ -74,9 +73,9 @@ impl Settings {
             average: 0.7,
             decay: 0.92,
             recipe: Recipe {
-                lora_rank: 16,
-                lora_alpha: 32.0,
-                learning_rate: 1.6e-3,
+                lora_rank: 8,
+                lora_alpha: 16.0,
+                learning_rate: 2.1e-3,
                 schedule: Schedule::Linear,
                 warmup_ratio: 0.1,
                 epochs: 1,

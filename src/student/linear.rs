@@ -174,9 +174,11 @@ impl Linear {
         let Some(lora) = &self.lora else {
             return Ok(self.clone());
         };
-        let weight = self.weight.narrow(1, 0, self.inputs)?.contiguous()?;
+        // Turned it lies row by row on a CPU, so that it is copied as it lies.
+        let turned = self.weight.narrow(1, 0, self.inputs)?.t()?;
+        let turned = turned.force_contiguous()?;
         let b = self.weight.narrow(1, self.inputs, self.spare())?;
-        matmul_into(&weight, &b, &lora.a, lora.scale, 1.0)?;
+        matmul_into(&turned, &lora.a.t()?, &b.t()?, lora.scale, 1.0)?;
         let alone = |part: &Part| Part {
             spare: None,
             rank: 0,
@@ -185,7 +187,7 @@ impl Linear {
         Ok(Self {
             parts: self.parts.iter().map(alone).collect(),
             inputs: self.inputs,
-            weight: laid_out(&weight)?,
+            weight: turned.t()?,
             lora: None,
         })
     }
@@ -209,6 +211,30 @@ impl Linear {
             (None, _) => {}
         }
         matmul(x, &self.weight.t()?)
+    }
+
+    /// LoRA's narrow middle n = s·x·Aᵀ (rows, spare), from `x` (rows, inputs).
+    pub fn middle(&self, x: &Tensor) -> Result<Tensor> {
+        let Some(lora) = &self.lora else {
+            bail!("the group has no adapter")
+        };
+        let middle = Tensor::zeros((x.dim(0)?, self.spare()), x.dtype(), x.device())?;
+        matmul_into(&middle, x, &lora.a.t()?, lora.scale, 0.0)?;
+        Ok(middle)
+    }
+
+    /// The gradient of [`Linear::middle`], from that of the outputs, `dy` (rows, outputs):
+    /// each layer's dy·B.
+    pub fn middle_gradient(&self, dy: &Tensor) -> Result<Tensor> {
+        let gradient = Tensor::zeros((dy.dim(0)?, self.spare()), dy.dtype(), dy.device())?;
+        for part in &self.parts {
+            let Some(column) = part.spare else { continue };
+            let b = self.weight.narrow(0, part.first_row, part.rows)?;
+            let b = b.narrow(1, self.inputs + column, part.rank)?;
+            let dy = dy.narrow(1, part.first_row, part.rows)?;
+            matmul_into(&gradient.narrow(1, column, part.rank)?, &dy, &b, 1.0, 0.0)?;
+        }
+        Ok(gradient)
     }
 }
 

@@ -90,6 +90,8 @@ impl Gradients {
 /// A training.
 pub struct Training {
     model: Model,
+    /// The same with its adapter in the weights, where steps are made by that.
+    merged: Option<Model>,
     recipe: Recipe,
     examples: Vec<TokenExample>,
     plan: Plan,
@@ -162,6 +164,7 @@ impl Training {
         layout.publish(&state.parameters, &mut model)?;
         let plan = Plan::new(examples.len(), &recipe);
         Ok(Self {
+            merged: merged(&model, &recipe)?,
             model,
             recipe,
             examples,
@@ -305,6 +308,7 @@ impl Training {
         let path = ["dropout", &step.to_string(), &place.to_string()];
         let pass = Pass {
             model: &self.model,
+            merged: self.merged.as_ref(),
             layout: &self.layout,
             gradients: &vector,
             recompute: self.recipe.recompute,
@@ -349,6 +353,15 @@ impl Training {
         } = &self.state;
         adamw_in_place(parameters, gradients, first_moment, second_moment, &step)?;
         self.layout.publish(parameters, &mut self.model)?;
+        self.merged = merged(&self.model, recipe)?;
         Ok(step.rate)
     }
+}
+
+/// The model with its adapter in the weights, if it can be merged: if it is in f32, and what
+/// the adapter reads is what the base reads.
+fn merged(model: &Model, recipe: &Recipe) -> Result<Option<Model>> {
+    let is_apt =
+        model.lora.is_some() && model.embedding.dtype() == DType::F32 && recipe.lora_dropout == 0.0;
+    is_apt.then(|| model.clone().merged()).transpose()
 }

@@ -160,6 +160,30 @@ fn texts_that_share_their_beginning_have_the_gradients_of_texts_apart() {
     close_in_norm("gradients", &ours, &theirs, 1e-4);
 }
 
+#[test]
+fn an_adapter_in_the_weights_has_the_gradients_of_one_beside_them() {
+    let gradients = |lora_dropout: f64| {
+        let base = base("tiny");
+        let adapter = Adapter::read(&folder("adapter"), &base.config().unwrap()).unwrap();
+        let model = Model::load(&base, Some(&adapter.config), &Device::Cpu).unwrap();
+        let examples = examples(&scalars()["tiny"]["examples"]);
+        let recipe = Recipe {
+            lora_dropout,
+            ..small_recipe()
+        };
+        let training = Training::new(model, recipe, examples, Some(&adapter)).unwrap();
+        let step = step_of(&scalars()["adapter"]["steps"][0], 3);
+        training.gradients(&step).unwrap()
+    };
+    // So small a chance drops nothing, but asks for what the adapter reads.
+    let (merged, beside) = (gradients(0.0), gradients(1e-12));
+    assert!((merged.loss - beside.loss).abs() < 1e-6);
+    let values = |it: &Tensor| it.to_vec1::<f32>().unwrap();
+    let (merged, beside) = (values(&merged.vector), values(&beside.vector));
+    assert_ne!(merged, beside, "both went the same way");
+    close_in_norm("gradients", &merged, &beside, 1e-5);
+}
+
 fn check_step(ours: &StepReport, golden: &Json) {
     let near = |name: &str, ours: f64, tolerance: f64| {
         let theirs = golden[name].as_f64().unwrap();
@@ -273,6 +297,15 @@ fn small_recipe() -> Recipe {
     }
 }
 
+/// It, and one that drops nothing, whose steps are made with the adapter in the weights.
+fn small_recipes() -> [Recipe; 2] {
+    let merged = Recipe {
+        lora_dropout: 0.0,
+        ..small_recipe()
+    };
+    [small_recipe(), merged]
+}
+
 fn begun(recipe: Recipe) -> Training {
     let base = base("tiny");
     let model = Model::load(&base, recipe.adapter("tiny").as_ref(), &Device::Cpu).unwrap();
@@ -307,56 +340,59 @@ fn finished(mut training: Training) -> (ContentHash, Vec<StepReport>) {
 
 #[test]
 fn the_same_training_has_the_same_bits_on_any_number_of_threads() {
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| finished(begun(small_recipe())))
-    };
-    let first = run(1);
-    assert_eq!(first.1.len(), 6);
-    assert!(first.1[5].loss < first.1[0].loss, "it learns");
-    for threads in [1, 2, 3] {
-        assert_eq!(run(threads), first, "{threads} threads");
+    for recipe in small_recipes() {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| finished(begun(recipe.clone())))
+        };
+        let first = run(1);
+        assert_eq!(first.1.len(), 6);
+        assert!(first.1[5].loss < first.1[0].loss, "it learns");
+        for threads in [1, 2, 3] {
+            assert_eq!(run(threads), first, "{threads} threads");
+        }
+        let other = finished(begun(Recipe { seed: 4, ..recipe }));
+        assert_ne!(other.0, first.0, "another seed gives another adapter");
     }
-    let other = finished(begun(Recipe {
-        seed: 4,
-        ..small_recipe()
-    }));
-    assert_ne!(other.0, first.0, "another seed gives another adapter");
 }
 
 #[test]
 fn stopped_at_every_step_and_resumed_it_has_the_same_bits() {
-    let whole = finished(begun(small_recipe()));
-    for stop in 0..=6 {
-        let mut training = begun(small_recipe());
-        for _ in 0..stop {
-            training.step().unwrap();
+    for recipe in small_recipes() {
+        let whole = finished(begun(recipe.clone()));
+        for stop in 0..=6 {
+            let mut training = begun(recipe.clone());
+            for _ in 0..stop {
+                training.step().unwrap();
+            }
+            let state = training.state().clone();
+            let fresh = begun(recipe.clone());
+            let resumed = Training::resume(
+                fresh.model().clone(),
+                recipe.clone(),
+                examples(&scalars()["tiny"]["examples"]),
+                state,
+            );
+            let (hash, steps) = finished(resumed.unwrap());
+            assert_eq!(hash, whole.0, "stopped after step {stop}");
+            assert_eq!(steps, whole.1[stop..]);
         }
-        let state = training.state().clone();
-        let fresh = begun(small_recipe());
-        let resumed = Training::resume(
-            fresh.model().clone(),
-            small_recipe(),
-            examples(&scalars()["tiny"]["examples"]),
-            state,
-        );
-        let (hash, steps) = finished(resumed.unwrap());
-        assert_eq!(hash, whole.0, "stopped after step {stop}");
-        assert_eq!(steps, whole.1[stop..]);
     }
 }
 
 #[test]
 fn making_activations_again_changes_no_bit() {
-    let kept = finished(begun(small_recipe()));
-    let again = finished(begun(Recipe {
-        recompute: true,
-        ..small_recipe()
-    }));
-    assert_eq!(kept, again);
+    for recipe in small_recipes() {
+        let kept = finished(begun(recipe.clone()));
+        let again = finished(begun(Recipe {
+            recompute: true,
+            ..recipe
+        }));
+        assert_eq!(kept, again);
+    }
 }
 
 #[test]
