@@ -63,7 +63,8 @@ pub struct Item {
 
 /// A suite of `count` questions for each part, once in phrasings that training knows and
 /// once in held-out ones; half of them over the user's own database, if there is one and it
-/// gives so many.
+/// gives so many. Both ways ask over the same generated databases: what differs between them
+/// is the phrasing, and an outline is read once for both.
 ///
 /// # Errors
 /// The sandbox can't run.
@@ -74,13 +75,14 @@ pub fn build(
     count: impl Fn(Part, bool) -> usize,
     mut on_item: impl FnMut(),
 ) -> Result<Vec<Item>, SandboxError> {
-    let proposer = |source| Proposer::new(sandbox, source, Split::Evaluation, seed);
-    let mut generated = proposer(Source::Generated);
-    let mut own = own.map(|schema| proposer(Source::Own(schema)));
-    let mut items = Vec::new();
+    let proposer = |source, seed| Proposer::new(sandbox, source, Split::Evaluation, seed);
+    let mut generated = proposer(Source::Generated, seed);
+    let mut own = own.map(|schema| proposer(Source::Own(schema), seed));
+    let mut items: Vec<Item> = Vec::new();
     for part in Part::ALL {
         let mut pool = intents();
         pool.retain(|it| part.has(it));
+        let mut databases = Vec::new();
         for is_held_out in [false, true] {
             let wish = |random: &mut Random| wish(&pool, is_held_out, random);
             let count = count(part, is_held_out);
@@ -88,7 +90,20 @@ pub fn build(
                 Some(own) => own.propose(count / 2, &wish, |_| on_item())?,
                 None => Vec::new(),
             };
+            if !databases.is_empty() {
+                let seed = Random::new(seed, &["held out", part.name()]).seed();
+                let mut again = proposer(Source::Among(std::mem::take(&mut databases)), seed);
+                for Proposal {
+                    draft, admitted, ..
+                } in items.iter().map(|it| &it.proposal)
+                {
+                    again.remember(admitted.signature, &draft.question);
+                }
+                found.extend(again.propose(count - found.len(), &wish, |_| on_item())?);
+            }
             found.extend(generated.propose(count - found.len(), &wish, |_| on_item())?);
+            let seeded = |it: &Proposal| it.schema_seed.map(|seed| (Arc::clone(&it.schema), seed));
+            databases.extend(found.iter().filter_map(seeded));
             items.extend(found.into_iter().map(|proposal| Item {
                 part,
                 is_held_out,

@@ -2,8 +2,8 @@
 //!
 //! Prompts are read several at once, packed without padding; then every row goes on at a
 //! position of its own until it ends, and its slot is given to a prompt that waits. On a
-//! CPU several groups of rows go on side by side, so that no thread waits for another at
-//! each product.
+//! CPU what prompts share is read once, and several groups of rows go on side by side, so
+//! that no thread waits for another at each product.
 //!
 //! Who has a guess at an answer can have it read along with the prompt. Of each of its
 //! tokens the model then says what it would have chosen in its place, all in one pass; the
@@ -25,10 +25,11 @@ use candle_transformers::generation::{LogitsProcessor, Sampling as CandleSamplin
 
 use super::cache::Cache;
 use super::model::Model;
+use super::reading::{Family, Reading, alike, apart, dealt};
 use crate::base::seed::Random;
 use crate::base::side_by_side::side_by_side;
 use crate::base::world::Stopwatch;
-use crate::ops::{Sequences, Slots, embedding};
+use crate::ops::{Slots, embedding};
 
 /// How a token is chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,22 +148,23 @@ pub fn generate_guessed(
             )
         }
     }
-    let mut order: Vec<usize> = (0..prompts.len()).collect();
-    order.sort_by_key(|number| (prompts[*number].len(), *number));
     if settings.max_new_tokens == 0 {
         return Ok(vec![Answer::empty(); prompts.len()]);
     }
-    let groups = match model.device() {
-        Device::Cpu => GROUPS.min(settings.batch_rows).min(order.len()).max(1),
-        _ => 1,
+    // Attention on a GPU has no stems.
+    let (families, groups) = match model.device() {
+        Device::Cpu => (alike(prompts), GROUPS),
+        _ => (apart(prompts), 1),
     };
+    let groups = groups.min(settings.batch_rows).min(families.len()).max(1);
+    let dealt = dealt(families, groups);
     let on_token = Mutex::new(on_token);
     let tell = |number: usize, token: u32| {
         let mut on_token = on_token.lock().unwrap_or_else(PoisonError::into_inner);
         on_token(number, token);
     };
     let rows = side_by_side(groups, |group| {
-        let own = order.iter().copied().skip(group).step_by(groups).collect();
+        let own = dealt[group].iter().cloned().collect();
         let slots = settings.batch_rows / groups;
         let mut group = Group::new(model, (prompts, guesses), own, slots, settings)?;
         while group.step(&tell)? {}
@@ -185,7 +187,7 @@ struct Group<'a> {
     /// Slots of the cache that nobody has.
     free: Vec<usize>,
     /// Prompts that wait for a slot.
-    waiting: VecDeque<usize>,
+    waiting: VecDeque<Family>,
     rows: Vec<Row>,
     /// The rows that go on. Of each, all is read but its last token.
     open: Vec<usize>,
@@ -205,11 +207,12 @@ impl<'a> Group<'a> {
     fn new(
         model: &'a Model,
         (prompts, guesses): (&'a [Vec<u32>], &'a [Vec<u32>]),
-        order: VecDeque<usize>,
+        waiting: VecDeque<Family>,
         slots: usize,
         settings: &'a Settings,
     ) -> Result<Self> {
-        let slots = slots.clamp(1, order.len().max(1));
+        let count: usize = waiting.iter().map(|it| it.members.len()).sum();
+        let slots = slots.clamp(1, count.max(1));
         let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
         let len_tokens = longest
             .saturating_add(settings.max_new_tokens)
@@ -218,7 +221,7 @@ impl<'a> Group<'a> {
             cache: Cache::new(model, slots, len_tokens)?,
             len_tokens,
             free: (0..slots).rev().collect(),
-            waiting: order,
+            waiting,
             rows: Vec::with_capacity(prompts.len()),
             open: Vec::new(),
             model,
@@ -247,41 +250,52 @@ impl<'a> Group<'a> {
         &guess[..count.saturating_sub(1)]
     }
 
+    /// Families for the free slots, of the first one only a part if it needs more than there
+    /// are.
+    fn next_families(&mut self) -> Vec<Family> {
+        let mut free = self.free.len();
+        let mut families: Vec<Family> = Vec::new();
+        while let Some(family) = self.waiting.front_mut() {
+            if family.members.len() > free {
+                if families.is_empty() && free > 0 {
+                    let rest = family.members.split_off(free);
+                    let members = std::mem::replace(&mut family.members, rest);
+                    families.push(Family { members, ..*family });
+                }
+                return families;
+            }
+            free -= family.members.len();
+            families.extend(self.waiting.pop_front());
+        }
+        families
+    }
+
     /// Reads as many waiting prompts as there are free slots, with what is guessed to
     /// follow, and chooses the next token of each.
     fn admit(&mut self, tell: &dyn Fn(usize, u32)) -> Result<()> {
-        let count = self.free.len().min(self.waiting.len());
-        let numbers: Vec<usize> = self.waiting.drain(..count).collect();
-        let given = self.free.split_off(self.free.len() - count);
+        let families = self.next_families();
+        let members = families.iter().flat_map(|it| &it.members);
+        let numbers: Vec<usize> = members.copied().collect();
+        let given = self.free.split_off(self.free.len() - numbers.len());
         if numbers.is_empty() {
             return Ok(());
         }
         let begun = Stopwatch::start();
-        let (model, device, cache) = (self.model, self.model.device(), &self.cache);
-        let texts = numbers
-            .iter()
-            .map(|number| [self.prompts[*number].as_slice(), self.guess(*number)]);
-        let lens: Vec<usize> = texts.clone().map(|it| it[0].len() + it[1].len()).collect();
-        let sequences = Sequences::new(&lens, device)?;
-        let tokens: Vec<u32> = texts.flatten().flatten().copied().collect();
-        let slot_of = |(slot, len): (&usize, &usize)| std::iter::repeat_n(*slot as u32, *len);
-        let slots: Vec<u32> = given.iter().zip(&lens).flat_map(slot_of).collect();
-        let to = Slots {
-            slots: Tensor::new(slots.as_slice(), device)?,
-            positions: sequences.positions.clone(),
-        };
-        let packed = model.packed(&sequences);
-        let tokens = Tensor::new(tokens.as_slice(), device)?;
-        // Wanted are the last token of each prompt and those of its guess.
-        let ends = sequences.starts()[1..].iter().zip(&numbers);
-        let wanted =
-            ends.flat_map(|(end, number)| end - 1 - self.guess(*number).len() as u32..*end);
-        let wanted = Tensor::from_iter(wanted, device)?;
-        let x = model.run(&tokens, Some(&wanted), &mut |layer, qkv, spare| {
+        let (model, cache, prompts) = (self.model, &self.cache, self.prompts);
+        let reading = Reading::new(
+            &families,
+            &given,
+            |number| &prompts[number],
+            |number| self.guess(number),
+            model.device(),
+        )?;
+        let packed = model.packed(&reading.sequences);
+        let mut attend = |layer: usize, qkv: &Tensor, spare: usize| {
             let mixed = packed(qkv, spare)?;
-            cache.write(layer, qkv, &to, model.heads())?;
+            reading.keep(cache, layer, qkv, model.heads())?;
             Ok(mixed)
-        })?;
+        };
+        let x = model.run(&reading.tokens, Some(&reading.wanted), &mut attend)?;
         let (right, logits) = self.check(&numbers, &x)?;
         let first = self.rows.len();
         for ((number, slot), right) in numbers.into_iter().zip(given).zip(right) {

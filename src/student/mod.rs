@@ -3,7 +3,8 @@
 //! Its files: [`base`] finds and hashes them ([`hub`] in the Hugging Face cache), and
 //! [`config`], [`weights`], [`tokenizer`], [`chat_template`] and [`generation`] each read
 //! one of them; [`adapter`] is what training makes of it, in PEFT's format. From prompt to
-//! answer: [`prompt`], [`model`] with [`linear`] inside, [`cache`], [`decode`].
+//! answer: [`prompt`], [`model`] with [`linear`] inside, [`cache`], [`decode`], which reads
+//! what prompts share once.
 //!
 //! **Invariants.**
 //! - A file that is broken, of another model or hostile gives an error that names it.
@@ -27,6 +28,7 @@ pub mod linear;
 pub mod message;
 pub mod model;
 pub mod prompt;
+mod reading;
 mod save;
 pub mod target;
 mod template_functions;

@@ -27,6 +27,11 @@ const MAX_DRAFTS_EACH: usize = 60;
 pub enum Source {
     /// Generated ones, another for each draft.
     Generated,
+    /// Generated ones, another after so many drafts, but at least one: a student reads the
+    /// outline of a database once for several questions.
+    GeneratedForEach(u64),
+    /// One of these for each draft, and the seed of its names.
+    Among(Vec<(Arc<Schema>, u64)>),
     /// The user's own.
     Own(Arc<Schema>),
 }
@@ -236,11 +241,14 @@ impl<'a> Proposer<'a> {
         let wish = wish(&mut random);
         let (schema, schema_seed) = match &self.source {
             Source::Own(schema) => (Arc::clone(schema), None),
-            Source::Generated => {
-                let domains = domains();
-                let domain = random.pick(&domains)?;
-                let seed = random.seed();
-                (Arc::new(generate(domain, seed)?), Some(seed))
+            Source::Generated => database(&mut random)?,
+            Source::GeneratedForEach(drafts) => {
+                let turn = (number / drafts.max(&1)).to_string();
+                database(&mut Random::new(self.seed, &["database", &turn]))?
+            }
+            Source::Among(databases) => {
+                let (schema, seed) = random.pick(databases)?;
+                (Arc::clone(schema), Some(*seed))
             }
         };
         let draft = offline::propose(&schema, &wish, random.seed()).ok()?;
@@ -251,4 +259,12 @@ impl<'a> Proposer<'a> {
             draft,
         })
     }
+}
+
+/// A database out of all domains, and the seed of its names.
+fn database(random: &mut Random) -> Option<(Arc<Schema>, Option<u64>)> {
+    let domains = domains();
+    let domain = random.pick(&domains)?;
+    let seed = random.seed();
+    Some((Arc::new(generate(domain, seed)?), Some(seed)))
 }

@@ -230,6 +230,26 @@ fn chance_repeats_with_its_seed_and_differs_with_another() {
     );
 }
 
+#[test]
+fn prompts_that_begin_alike_are_answered_as_each_alone() {
+    let (base, model) = (base("tiny"), with_adapter());
+    let shared: Vec<u32> = (0..60).map(|place| 3 + place * 7 % 50).collect();
+    let prompt = |number: u32| {
+        let own = (0..number % 5).map(|place| 3 + (number + place) * 11 % 60);
+        shared.iter().copied().chain(own).collect()
+    };
+    let prompts: Vec<Vec<u32>> = (0..20).map(prompt).collect();
+    let said = |prompts: &[Vec<u32>]| {
+        generate(&model, prompts, &settings(&base, 32), &mut |_, _| {}).unwrap()
+    };
+    let together = said(&prompts);
+    for (prompt, answer) in prompts.iter().zip(together) {
+        let alone = said(std::slice::from_ref(prompt)).remove(0);
+        assert_eq!(answer.tokens, alone.tokens, "{prompt:?}");
+        close("logprobs", &answer.logprobs, &alone.logprobs, 1e-4);
+    }
+}
+
 /// Guesses that are right, wrong somewhere, cut, too long, end in the middle, or are none.
 fn guesses(truth: &[(Vec<u32>, Ending)], stop: u32) -> Vec<Vec<Vec<u32>>> {
     let right: Vec<Vec<u32>> = truth.iter().map(|(tokens, _)| tokens.clone()).collect();

@@ -10,11 +10,12 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{Ran, antiks, repository};
 
-/// A run that takes seconds: two iterations of four questions, twelve in the suite.
+/// A run that takes seconds: two iterations of six questions, not all of which the base answers
+/// right, twelve in the suite.
 const SMALL: [&str; 11] = [
     "loop",
     "--iterations=2",
-    "--challenges=4",
+    "--challenges=6",
     "--seed=5",
     "--set=suite_items=2",
     "--set=practice.siblings=8",
@@ -63,6 +64,13 @@ fn a_run_repeats_itself_is_replayed_and_goes_on_after_kills() {
     assert_eq!(done["done"], true);
     assert_eq!(done["iterations"], 2);
     verify(first.path());
+    let trained = "select count(distinct iteration) from trainings";
+    let ran = antiks(first.path(), &["sql", "--format=csv", trained]);
+    assert_eq!(
+        ran.stdout.lines().nth(1),
+        Some("2"),
+        "each taught something"
+    );
     let expected = ids(first.path());
 
     // The same command again finds that all is done.

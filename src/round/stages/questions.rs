@@ -15,6 +15,9 @@ use crate::grading::admission::Split;
 use crate::teacher::chat::ChatTeacher;
 use crate::teacher::proposer::{Proposal, Proposer, Source};
 
+/// Drafts for each database, of which about four become questions.
+const DRAFTS_A_DATABASE: u64 = 6;
+
 impl Stages<'_> {
     /// What is to be asked in an iteration: nothing that was asked before, mostly about what
     /// was answered wrong. `teacher` is the chat teacher, if the run has one.
@@ -64,7 +67,7 @@ impl Stages<'_> {
         show: &mut dyn Show,
     ) -> Result<Vec<Proposal>, RoundError> {
         let focus = Focus::before(before, iteration);
-        let mut sources = vec![Source::Generated];
+        let mut sources = vec![Source::GeneratedForEach(DRAFTS_A_DATABASE)];
         if let Some(own) = &self.own {
             sources.insert(0, Source::Own(Arc::clone(&own.schema)));
         }
