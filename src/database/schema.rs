@@ -248,18 +248,32 @@ pub fn quoted(name: &str) -> String {
 }
 
 fn is_keyword(name: &str) -> bool {
-    let mut upper = [0; LONGEST_KEYWORD];
-    let Some(upper) = upper.get_mut(..name.len()) else {
+    let Some(first) = name.bytes().next() else {
         return false;
     };
-    upper.copy_from_slice(name.as_bytes());
-    upper.make_ascii_uppercase();
-    let found = KEYWORDS.binary_search_by(|keyword| keyword.as_bytes().cmp(upper));
-    found.is_ok()
+    let letter = usize::from(first.to_ascii_uppercase().wrapping_sub(b'A'));
+    let (Some(start), Some(end)) = (STARTS.get(letter), STARTS.get(letter + 1)) else {
+        return false;
+    };
+    let mut alike = KEYWORDS[*start..*end].iter();
+    alike.any(|keyword| keyword.eq_ignore_ascii_case(name))
 }
 
-/// `CURRENT_TIMESTAMP`.
-const LONGEST_KEYWORD: usize = 17;
+/// Where the keywords with each letter begin, and the end of them all.
+const STARTS: [usize; 27] = {
+    let mut starts = [0; 27];
+    let mut place = 0;
+    while place < KEYWORDS.len() {
+        // Sorted as they are, the last one with a letter says where the next letter begins.
+        let mut letter = (KEYWORDS[place].as_bytes()[0] - b'A') as usize + 1;
+        place += 1;
+        while letter < starts.len() {
+            starts[letter] = place;
+            letter += 1;
+        }
+    }
+    starts
+};
 
 /// SQLite's keywords (sqlite.org/lang_keywords.html), sorted.
 const KEYWORDS: [&str; 147] = [
@@ -419,6 +433,10 @@ mod tests {
     #[test]
     fn names_are_quoted_where_they_must_be() {
         assert!(KEYWORDS.is_sorted());
+        for keyword in KEYWORDS {
+            assert_eq!(quoted(&keyword.to_lowercase()).len(), keyword.len() + 2);
+            assert_eq!(quoted(&format!("{keyword}_")).len(), keyword.len() + 1);
+        }
         assert_eq!(quoted("order_id"), "order_id");
         assert_eq!(quoted("order"), "\"order\"");
         assert_eq!(quoted("2nd"), "\"2nd\"");

@@ -3,7 +3,6 @@
 //! The lists are text files beside this one. A pool is either such a list or composed from
 //! several, so that names stay varied over many databases.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use crate::base::seed::Random;
@@ -28,7 +27,7 @@ type List = LazyLock<Vec<&'static str>>;
 
 /// Up to `count` different members of a pool; `None` if there is no such pool.
 pub fn members(pool: &str, count: usize, random: &mut Random) -> Option<Vec<String>> {
-    let mut seen = HashSet::with_capacity(count);
+    let mut seen: Vec<String> = Vec::with_capacity(count);
     let mut members = Vec::with_capacity(count);
     // Small pools run dry; a bound on the tries ends that.
     for _ in 0..count * 8 {
@@ -36,7 +35,9 @@ pub fn members(pool: &str, count: usize, random: &mut Random) -> Option<Vec<Stri
             break;
         }
         let member = member(pool, random)?;
-        if seen.insert(member.to_lowercase()) {
+        let lower = member.to_lowercase();
+        if !seen.contains(&lower) {
+            seen.push(lower);
             members.push(member);
         }
     }
@@ -67,14 +68,10 @@ pub fn rare_word(random: &mut Random) -> &'static str {
 fn member(pool: &str, random: &mut Random) -> Option<String> {
     let r = random;
     Some(match pool {
-        "person" => format!("{} {}", chosen(&FIRST_NAMES, r), chosen(&LAST_NAMES, r)),
+        "person" => [chosen(&FIRST_NAMES, r), " ", chosen(&LAST_NAMES, r)].concat(),
         "company" => company(r),
         "city" => chosen(&CITIES, r).to_owned(),
-        "product" => format!(
-            "{} {}",
-            chosen(&PRODUCT_WORDS, r),
-            chosen(&PRODUCT_NOUNS, r)
-        ),
+        "product" => [chosen(&PRODUCT_WORDS, r), " ", chosen(&PRODUCT_NOUNS, r)].concat(),
         "course" => match r.below(3) {
             0 => chosen(&TITLES, r).to_owned(),
             1 => format!("{} {}", chosen(&TITLES, r), r.between(1, 4)),

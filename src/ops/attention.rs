@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::math::{dot, in_wide_vectors, softmax};
 use super::matmul::{Matrix, Place, product};
-use super::rows::{Locked, Rows};
+use super::rows::{Locked, Rows, marked};
 use super::sequences::{Heads, Sequences};
 
 /// Query rows whose scores are made at a time.
@@ -21,9 +21,11 @@ const BLOCK: usize = 64;
 
 /// The mixed values (rows, [`Heads::query_width`] + spare) for `qkv` (rows,
 /// [`Heads::width`]). With a window of n, a row sees itself and the n − 1 rows before it.
+/// Where only the rows `wanted` (u32) are read, others may stay zero.
 pub fn attention(
     qkv: &Tensor,
     sequences: &Sequences,
+    wanted: Option<&Tensor>,
     heads: Heads,
     window: Option<usize>,
     spare: usize,
@@ -33,10 +35,12 @@ pub fn attention(
         Device::Cpu => {
             let qkv = Locked::new(qkv);
             let qkv = checked(qkv.rows()?, heads.width(), sequences)?;
+            let wanted = marked(wanted, qkv.len)?;
             let width = heads.query_width() + spare;
             let mut out = vec![0f32; qkv.len * width];
             let made = each_part(sequences, heads, |part, head| {
-                forward(&Sequence::new(qkv, part, heads, window), head)
+                let sequence = Sequence::new(qkv, part, heads, window);
+                forward(&sequence, wanted.as_deref(), head)
             })?;
             let own = heads.group() * heads.dim;
             for (part, head, made) in made {
@@ -52,7 +56,8 @@ pub fn attention(
 }
 
 /// The gradient of `qkv`, from the result `out` of [`attention`] (its spare columns are
-/// not read) and the gradient `dout` (rows, [`Heads::query_width`]).
+/// not read) and the gradient `dout` (rows, [`Heads::query_width`]), which is zero but in the
+/// rows `wanted`, if these are given.
 ///
 /// With P = softmax(S·scale), S = Q·Kᵀ, O = P·V: dV = Pᵀ·dO, dP = dO·Vᵀ,
 /// dS = P∘(dP − rowsum(dO∘O))·scale, dQ = dS·K, dK = dSᵀ·Q. Dao, arXiv 2307.08691.
@@ -61,6 +66,7 @@ pub fn attention_backward(
     out: &Tensor,
     dout: &Tensor,
     sequences: &Sequences,
+    wanted: Option<&Tensor>,
     heads: Heads,
     window: Option<usize>,
 ) -> Result<Tensor> {
@@ -80,9 +86,11 @@ pub fn attention_backward(
                     qkv.len
                 )
             }
+            let wanted = marked(wanted, qkv.len)?;
             let mut dqkv = vec![0f32; qkv.len * width];
             let made = each_part(sequences, heads, |part, head| {
-                backward(&Sequence::new(qkv, part, heads, window), head, out, dout)
+                let sequence = Sequence::new(qkv, part, heads, window);
+                backward(&sequence, wanted.as_deref(), head, out, dout)
             })?;
             let (dim, own) = (heads.dim, heads.group() * heads.dim);
             for (part, head, made) in made {
@@ -197,9 +205,10 @@ impl<'a> Sequence<'a> {
         self.part.stem.len() + self.part.own.len()
     }
 
-    fn blocks(&self, head: usize) -> impl Iterator<Item = Block> {
+    /// The blocks of which any row is `wanted`; all of them, if nothing else is said.
+    fn blocks(&self, head: usize, wanted: Option<&[bool]>) -> impl Iterator<Item = Block> {
         let (first, len, window) = (self.part.stem.len(), self.len(), self.window);
-        (first..len).step_by(BLOCK).map(move |first_query| {
+        let blocks = (first..len).step_by(BLOCK).map(move |first_query| {
             let queries = BLOCK.min(len - first_query);
             let first_key = (first_query + 1).saturating_sub(window);
             Block {
@@ -209,6 +218,10 @@ impl<'a> Sequence<'a> {
                 first_key,
                 keys: first_query + queries - first_key,
             }
+        });
+        blocks.filter(move |block| {
+            let row = self.first_row(*block);
+            wanted.is_none_or(|wanted| wanted[row..row + block.queries].contains(&true))
         })
     }
 
@@ -319,14 +332,14 @@ impl Column {
 }
 
 /// The mixed values (rows, group · dim) of the query heads that share a key head.
-fn forward(sequence: &Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
+fn forward(sequence: &Sequence<'_>, wanted: Option<&[bool]>, key_head: usize) -> Result<Vec<f32>> {
     let heads = sequence.heads;
     let width = heads.group() * heads.dim;
     let mut out = vec![0f32; sequence.part.own.len() * width];
     let (keys, values) = (sequence.keys(key_head), sequence.values(key_head));
     let mut memory = Vec::new();
     for of_group in 0..heads.group() {
-        for block in sequence.blocks(key_head * heads.group() + of_group) {
+        for block in sequence.blocks(key_head * heads.group() + of_group, wanted) {
             let weights = sequence.weights(block, &keys, &mut memory)?;
             let first = block.first_query - sequence.part.stem.len();
             let out = &mut out[first * width + of_group * heads.dim..];
@@ -343,6 +356,7 @@ fn forward(sequence: &Sequence<'_>, key_head: usize) -> Result<Vec<f32>> {
 /// by side: (rows of the stem and its own, (group + 2) · dim).
 fn backward(
     sequence: &Sequence<'_>,
+    wanted: Option<&[bool]>,
     key_head: usize,
     out: Rows<'_>,
     dout: Rows<'_>,
@@ -355,7 +369,7 @@ fn backward(
     let (mut memory, mut memory_of_gradients) = (Vec::new(), Vec::new());
     for of_group in 0..heads.group() {
         let head = key_head * heads.group() + of_group;
-        for block in sequence.blocks(head) {
+        for block in sequence.blocks(head, wanted) {
             let weights = sequence.weights(block, &keys, &mut memory)?;
             let square = Place::new(block.queries, block.keys, block.keys);
             let column = head * heads.dim;

@@ -6,7 +6,9 @@
 use pulp::{Arch, NullaryFnOnce};
 
 /// Runs loops over numbers in the widest vectors that this processor has. The result is the
-/// same on all: nothing is rounded otherwise, and sums have a fixed number of lanes.
+/// same on all: nothing is rounded otherwise, and sums have a fixed number of lanes. A product
+/// and a sum that are rounded together are written so (`mul_add`): one instruction where
+/// there are wide vectors, and a slow function with the same bits elsewhere.
 ///
 /// Only what is inlined into the code for those vectors uses them. So `work` is a type
 /// whose `call` is `#[inline(always)]`, as is all that it calls: a closure can't be marked,
@@ -30,20 +32,21 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     let x = x.clamp(LEAST, MOST);
-    let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUNDER);
     let power = shifted - ROUNDER;
-    let rest = x - power * LN2_HIGH - power * LN2_LOW;
-    let mut sum = 1.987_569_1e-4;
+    let rest = power.mul_add(-LN2_LOW, power.mul_add(-LN2_HIGH, x));
+    let mut sum = 1.987_569_1e-4_f32;
     for factor in [
         1.398_199_9e-3,
         8.333_452e-3,
         4.166_579_6e-2,
         0.166_666_66,
         0.5,
+        1.0,
     ] {
-        sum = sum * rest + factor;
+        sum = sum.mul_add(rest, factor);
     }
-    let fraction = sum * rest * rest + rest + 1.0;
+    let fraction = sum.mul_add(rest, 1.0);
     let exponent = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
     fraction * f32::from_bits(exponent.wrapping_add(127) << 23)
 }
@@ -56,19 +59,20 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 
 const LANES: usize = 16;
 
-/// Combines two slices element by element and adds up, in sixteen interleaved sums.
+/// Adds to each of sixteen interleaved sums what `add` makes of it and the elements of two
+/// slices, and adds these up.
 #[inline(always)]
-fn fold(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+fn fold(a: &[f32], b: &[f32], add: impl Fn(f32, f32, f32) -> f32) -> f32 {
     let mut sums = [0f32; LANES];
-    let (a_blocks, b_blocks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_blocks.remainder().iter().zip(b_blocks.remainder());
-    let rest: f32 = rest.map(|(a, b)| term(*a, *b)).sum();
-    for (a, b) in a_blocks.zip(b_blocks) {
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_blocks.iter().zip(b_blocks) {
         for lane in 0..LANES {
-            sums[lane] += term(a[lane], b[lane]);
+            sums[lane] = add(sums[lane], a[lane], b[lane]);
         }
     }
-    total(&sums) + rest
+    let rest = a_rest.iter().zip(b_rest);
+    total(&sums) + rest.fold(0.0, |sum, (a, b)| add(sum, *a, *b))
 }
 
 /// The sum of sums, by halves. Not inlined: next to this tree compilers would add up in
@@ -89,7 +93,7 @@ fn total(sums: &[f32; LANES]) -> f32 {
 /// The scalar product of two slices of one length.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    fold(a, b, |a, b| a * b)
+    fold(a, b, |sum, a, b| a.mul_add(b, sum))
 }
 
 /// The scalar products of `a` and each of `rows`, as [`dot`] makes them.
@@ -105,11 +109,12 @@ pub(super) fn dots<'a>(a: &[f32], rows: impl Iterator<Item = &'a [f32]>, out: &m
             let mut lanes = [0f32; LANES];
             for (a, b) in a_blocks.iter().zip(blocks) {
                 for lane in 0..LANES {
-                    lanes[lane] += a[lane] * b[lane];
+                    lanes[lane] = a[lane].mul_add(b[lane], lanes[lane]);
                 }
             }
             sums[place] = lanes;
-            rests[place] = a_rest.iter().zip(rest).map(|(a, b)| a * b).sum();
+            let rest = a_rest.iter().zip(rest);
+            rests[place] = rest.fold(0.0, |sum, (a, b)| a.mul_add(*b, sum));
         }
         halve::<8>(&mut sums);
         halve::<4>(&mut sums);
@@ -135,7 +140,7 @@ fn halve<const WIDTH: usize>(sums: &mut [[f32; LANES]; LANES]) {
 /// The sum of a slice.
 #[inline(always)]
 pub(super) fn sum(a: &[f32]) -> f32 {
-    fold(a, a, |a, _| a)
+    fold(a, a, |sum, a, _| sum + a)
 }
 
 /// The greatest number of a slice; -infinity if it is empty.

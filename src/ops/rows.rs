@@ -125,6 +125,22 @@ pub(super) fn elements_mut<'a>(
     }
 }
 
+/// For each of `len` rows, whether it is among `wanted` (u32); `None` if all are.
+pub(super) fn marked(wanted: Option<&Tensor>, len: usize) -> Result<Option<Vec<bool>>> {
+    let Some(wanted) = wanted else {
+        return Ok(None);
+    };
+    let wanted = Locked::new(wanted);
+    let mut marked = vec![false; len];
+    for row in wanted.indices()? {
+        match marked.get_mut(*row as usize) {
+            Some(mark) => *mark = true,
+            None => bail!("row {row} is wanted of {len}"),
+        }
+    }
+    Ok(Some(marked))
+}
+
 /// What is done to each row of a matrix. Implementations are `#[inline(always)]`, for
 /// [`in_wide_vectors`].
 pub(super) trait RowWork: Sync {

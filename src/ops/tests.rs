@@ -115,10 +115,10 @@ fn attention_has_the_gradient_of_differences() {
     for window in [None, Some(2)] {
         let x = matrix(1, rows, HEADS.width());
         let dout = matrix(2, rows, HEADS.query_width());
-        let out = attention(&x, &sequences, HEADS, window, 3).unwrap();
-        let dx = attention_backward(&x, &out, &dout, &sequences, HEADS, window).unwrap();
+        let out = attention(&x, &sequences, None, HEADS, window, 3).unwrap();
+        let dx = attention_backward(&x, &out, &dout, &sequences, None, HEADS, window).unwrap();
         check_gradient(&x, &dout, &dx, |x| {
-            attention(x, &sequences, HEADS, window, 0)
+            attention(x, &sequences, None, HEADS, window, 0)
         });
     }
 }
@@ -152,8 +152,8 @@ fn a_sequence_that_goes_on_from_another_sees_it_first() {
     };
     for window in [None, Some(75)] {
         let qkv = matrix(1, 155, HEADS.width());
-        let out = attention(&qkv, &together, HEADS, window, 1).unwrap();
-        let out_again = attention(&repeat(&qkv), &repeated, HEADS, window, 1).unwrap();
+        let out = attention(&qkv, &together, None, HEADS, window, 1).unwrap();
+        let out_again = attention(&repeat(&qkv), &repeated, None, HEADS, window, 1).unwrap();
         near(&repeat(&out), &out_again);
 
         // The stem's rows have a gradient of their own in the first of the repetitions.
@@ -161,8 +161,16 @@ fn a_sequence_that_goes_on_from_another_sees_it_first() {
         let once = repeat(&dout);
         let zeros = Tensor::zeros((stem, HEADS.query_width()), dout.dtype(), &Device::Cpu);
         once.slice_set(&zeros.unwrap(), 0, 73).unwrap();
-        let dqkv = attention_backward(&qkv, &out, &dout, &together, HEADS, window).unwrap();
-        let apart = attention_backward(&repeat(&qkv), &out_again, &once, &repeated, HEADS, window);
+        let dqkv = attention_backward(&qkv, &out, &dout, &together, None, HEADS, window).unwrap();
+        let apart = attention_backward(
+            &repeat(&qkv),
+            &out_again,
+            &once,
+            &repeated,
+            None,
+            HEADS,
+            window,
+        );
         let sum = dqkv.zeros_like().unwrap();
         let sum = sum.index_add(&rows, &apart.unwrap(), 0).unwrap();
         near(&dqkv, &sum);
@@ -179,11 +187,37 @@ fn a_sequence_that_goes_on_from_another_sees_it_first() {
 }
 
 #[test]
+fn rows_that_nobody_wants_change_nothing_in_others() {
+    // Wanted are the last rows of a branch and of one apart, which stand in some blocks.
+    let parts = [(70, None), (90, Some(0)), (150, None)];
+    let sequences = Sequences::with_stems(&parts, &Device::Cpu).unwrap();
+    let wanted: Vec<u32> = (155..160).chain(300..310).collect();
+    let wanted = Tensor::new(wanted.as_slice(), &Device::Cpu).unwrap();
+    let qkv = matrix(1, 310, HEADS.width());
+    let all = attention(&qkv, &sequences, None, HEADS, None, 1).unwrap();
+    let some = attention(&qkv, &sequences, Some(&wanted), HEADS, None, 1).unwrap();
+    let own = |x: &Tensor| flat(&x.index_select(&wanted, 0).unwrap());
+    assert_eq!(own(&all), own(&some));
+    assert_eq!(flat(&some.narrow(0, 0, 70).unwrap()), [0.0; 70 * 25]);
+
+    let gradients = matrix(2, 15, HEADS.query_width());
+    let dout = Tensor::zeros((310, HEADS.query_width()), gradients.dtype(), &Device::Cpu);
+    let dout = dout.unwrap().index_add(&wanted, &gradients, 0).unwrap();
+    let back = |wanted, out| {
+        let gradient = attention_backward(&qkv, out, &dout, &sequences, wanted, HEADS, None);
+        flat(&gradient.unwrap())
+    };
+    assert_eq!(back(None, &all), back(Some(&wanted), &some));
+    let past = Tensor::new(&[310u32], &Device::Cpu).unwrap();
+    assert!(attention(&qkv, &sequences, Some(&past), HEADS, None, 1).is_err());
+}
+
+#[test]
 fn attention_over_many_blocks_agrees_with_the_cache() {
     let sequences = Sequences::new(&[150, 70], &Device::Cpu).unwrap();
     for window in [None, Some(90)] {
         let qkv = matrix(1, 220, HEADS.width());
-        let out = attention(&qkv, &sequences, HEADS, window, 2).unwrap();
+        let out = attention(&qkv, &sequences, None, HEADS, window, 2).unwrap();
         let (key, value) = (
             HEADS.query_width(),
             HEADS.query_width() + HEADS.key_value_width(),
@@ -257,7 +291,7 @@ fn shapes_are_checked() {
             dim,
         };
         let qkv = matrix(1, 2, heads.width());
-        assert!(attention(&qkv, &sequences, heads, None, 1).is_err());
+        assert!(attention(&qkv, &sequences, None, heads, None, 1).is_err());
     }
     assert!(Sequences::new(&[7, u32::MAX as usize], &Device::Cpu).is_err());
     let (x, odd) = (matrix(1, 3, 20), matrix(2, 2, 20));
@@ -324,7 +358,7 @@ fn a_sequence_does_not_see_its_neighbours() {
     let both = matrix(1, 8, HEADS.width());
     let run = |x: &Tensor, lens: &[usize]| {
         let sequences = Sequences::new(lens, &Device::Cpu).unwrap();
-        attention(x, &sequences, HEADS, None, 0).unwrap()
+        attention(x, &sequences, None, HEADS, None, 0).unwrap()
     };
     let packed = run(&both, &[5, 3]);
     let alone = run(&both.narrow(0, 5, 3).unwrap(), &[3]);
@@ -447,8 +481,8 @@ fn bits_do_not_depend_on_threads() {
             let x = matrix(1, rows, 96);
             let weight = matrix(2, HEADS.width(), 96);
             let qkv = matmul(&x, &weight.t().unwrap()).unwrap();
-            let out = attention(&qkv, &sequences, HEADS, None, 0).unwrap();
-            let dqkv = attention_backward(&qkv, &out, &out, &sequences, HEADS, None).unwrap();
+            let out = attention(&qkv, &sequences, None, HEADS, None, 0).unwrap();
+            let dqkv = attention_backward(&qkv, &out, &out, &sequences, None, HEADS, None).unwrap();
             let dw = matmul(&dqkv.t().unwrap(), &x).unwrap();
             let norm = rms_norm_weight_gradient(&x, &x, 1e-5).unwrap();
             let dropped = dropout(&x, 0.4, 3).unwrap();

@@ -289,9 +289,9 @@ impl<'a> Group<'a> {
             |number| self.guess(number),
             model.device(),
         )?;
-        let packed = model.packed(&reading.sequences);
+        let packed = model.packed(&reading.sequences, Some(&reading.wanted));
         let mut attend = |layer: usize, qkv: &Tensor, spare: usize| {
-            let mixed = packed(qkv, spare)?;
+            let mixed = packed(layer, qkv, spare)?;
             reading.keep(cache, layer, qkv, model.heads())?;
             Ok(mixed)
         };

@@ -245,12 +245,13 @@ impl Model {
         wanted.filter(|_| layer + 1 == self.layers.len())
     }
 
-    /// Attention of packed sequences, to be given to a layer.
+    /// Attention of packed sequences, to be given to [`Model::run`] with the same `wanted`.
     pub fn packed<'a>(
         &'a self,
         sequences: &'a Sequences,
-    ) -> impl Fn(&Tensor, usize) -> Result<Tensor> + 'a {
-        move |qkv, spare| {
+        wanted: Option<&'a Tensor>,
+    ) -> impl Fn(usize, &Tensor, usize) -> Result<Tensor> + 'a {
+        move |layer, qkv, spare| {
             let heads = self.heads();
             rope_in_place(
                 qkv,
@@ -259,7 +260,8 @@ impl Model {
                 heads,
                 Direction::Forward,
             )?;
-            attention(qkv, sequences, heads, self.config.sliding_window, spare)
+            let (wanted, window) = (self.wanted_of(layer, wanted), self.config.sliding_window);
+            attention(qkv, sequences, wanted, heads, window, spare)
         }
     }
 
@@ -271,8 +273,7 @@ impl Model {
 
     /// The logits of every row of packed sequences; for tests and perplexities.
     pub fn all_logits(&self, tokens: &Tensor, sequences: &Sequences) -> Result<Tensor> {
-        let packed = self.packed(sequences);
-        let x = self.run(tokens, None, &mut |_, qkv, spare| packed(qkv, spare))?;
+        let x = self.run(tokens, None, &mut self.packed(sequences, None))?;
         self.logits(&x)
     }
 }

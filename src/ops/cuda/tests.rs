@@ -255,22 +255,24 @@ fn attentions() {
                 let (qkv, dout) = (matrix(1, rows, heads.width()), matrix(2, rows, width));
                 // As beside the columns of an adapter of any rank, rows begin anywhere.
                 let (gqkv, gdout) = (up(&qkv), up_wide(&dout, if spare == 3 { 3 } else { 8 }));
-                let expected = attention(&qkv, &here, heads, window, 0).unwrap();
-                let out = twice(&what, || attention(&gqkv, &there, heads, window, spare));
+                let expected = attention(&qkv, &here, None, heads, window, 0).unwrap();
+                let out = twice(&what, || {
+                    attention(&gqkv, &there, None, heads, window, spare)
+                });
                 assert_zeros(&what, &out, width);
                 assert_close(&what, &left(&out, width), &expected, TOLERANCE);
                 let got = twice(&what, || {
-                    attention_backward(&gqkv, &out, &gdout, &there, heads, window)
+                    attention_backward(&gqkv, &out, &gdout, &there, None, heads, window)
                 });
                 let expected =
-                    attention_backward(&qkv, &expected, &dout, &here, heads, window).unwrap();
+                    attention_backward(&qkv, &expected, &dout, &here, None, heads, window).unwrap();
                 assert_close(&what, &got, &expected, LOOSE);
             }
         }
     }
     let one = Sequences::new(&[4], &gpu()).unwrap();
     let odd = heads(2, 1, 24);
-    let refused = attention(&up(&matrix(1, 4, odd.width())), &one, odd, None, 0);
+    let refused = attention(&up(&matrix(1, 4, odd.width())), &one, None, odd, None, 0);
     assert!(refused.is_err_and(|error| error.to_string().contains("24")));
 }
 

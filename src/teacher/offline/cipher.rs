@@ -99,14 +99,17 @@ fn words_for(between: &str, tongue: usize) -> String {
     hasher.update(letters.as_bytes());
     let hash = *hasher.finalize().as_bytes();
     let count = letters.split(' ').count().div_ceil(WORDS_EACH).min(3);
-    let words = hash.chunks(8).take(count).map(|bytes| {
-        let syllable = |bytes: &[u8]| {
-            let part = |of: &[&'static str], byte: u8| of[usize::from(byte) % of.len()];
-            part(&FIRST, bytes[0]).to_owned() + part(&MIDDLE, bytes[1]) + part(&LAST, bytes[2])
-        };
-        syllable(&bytes[..3]) + &syllable(&bytes[3..6])
-    });
-    let words: Vec<String> = words.collect();
+    let mut words = String::with_capacity(12 * count);
+    for bytes in hash.chunks(8).take(count) {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        for syllable in bytes[..6].chunks(3) {
+            words += FIRST[usize::from(syllable[0]) % FIRST.len()];
+            words += MIDDLE[usize::from(syllable[1]) % MIDDLE.len()];
+            words += LAST[usize::from(syllable[2]) % LAST.len()];
+        }
+    }
     // Slots stay apart from the words, as they were.
     let (first, last) = (
         between.find(char::is_alphanumeric),
@@ -120,7 +123,7 @@ fn words_for(between: &str, tongue: usize) -> String {
     };
     let before = &between[..first.unwrap_or(0)];
     let after = &between[last.map_or(between.len(), end)..];
-    format!("{before}{}{after}", words.join(" "))
+    [before, &words, after].concat()
 }
 
 #[cfg(test)]

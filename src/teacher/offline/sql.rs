@@ -115,7 +115,7 @@ impl Select {
 
     /// Text of this statement with the marks of [`at`] replaced.
     pub fn resolved(&self, text: &str) -> String {
-        let mut done = String::new();
+        let mut done = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find(OPEN) {
             done += &rest[..start];
@@ -124,7 +124,8 @@ impl Select {
             };
             let place = rest[start + OPEN.len_utf8()..start + len].parse();
             if self.has_aliases() {
-                done += &format!("{}.", self.alias(place.unwrap_or(0)));
+                done += &self.alias(place.unwrap_or(0));
+                done.push('.');
             }
             rest = &rest[start + len + CLOSE.len_utf8()..];
         }
