@@ -5,7 +5,7 @@ use super::domains::plan;
 use super::filling::Filling;
 use super::invention;
 use super::naming::{Style, Term, plural};
-use super::schema::{Column, Content, Reference, Schema, Table, quoted};
+use super::schema::{Column, Content, Reference, Schema, Table, is_bare};
 use crate::base::seed::Random;
 
 /// A schema of this domain; `None` if there is no such domain. The same seed gives the
@@ -284,7 +284,7 @@ fn is_plain(name: &str) -> bool {
     let is_row_id = ["rowid", "oid", "_rowid_"]
         .iter()
         .any(|it| name.eq_ignore_ascii_case(it));
-    quoted(name) == name && !is_row_id
+    !is_row_id && is_bare(name)
 }
 
 fn is_taken(table: &Table, name: &str, label: &str) -> bool {

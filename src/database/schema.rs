@@ -235,16 +235,19 @@ pub fn text_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A name as SQL wants it: in double quotes if it is not plain or is a keyword.
+/// A name as SQL wants it: in double quotes if it can't stand bare.
 pub fn quoted(name: &str) -> String {
-    let is_plain = name
-        .bytes()
-        .all(|it| it.is_ascii_alphanumeric() || it == b'_')
-        && name.bytes().next().is_some_and(|it| !it.is_ascii_digit());
-    if is_plain && !is_keyword(name) {
+    if is_bare(name) {
         return name.to_owned();
     }
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Whether SQL knows a name without quotes: letters, digits and no keyword.
+pub fn is_bare(name: &str) -> bool {
+    let is_letter = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
+    let first = name.bytes().next();
+    first.is_some_and(|it| !it.is_ascii_digit()) && name.bytes().all(is_letter) && !is_keyword(name)
 }
 
 fn is_keyword(name: &str) -> bool {

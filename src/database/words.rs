@@ -27,21 +27,26 @@ type List = LazyLock<Vec<&'static str>>;
 
 /// Up to `count` different members of a pool; `None` if there is no such pool.
 pub fn members(pool: &str, count: usize, random: &mut Random) -> Option<Vec<String>> {
-    let mut seen: Vec<String> = Vec::with_capacity(count);
-    let mut members = Vec::with_capacity(count);
+    let mut members: Vec<String> = Vec::with_capacity(count);
     // Small pools run dry; a bound on the tries ends that.
     for _ in 0..count * 8 {
         if members.len() == count {
             break;
         }
         let member = member(pool, random)?;
-        let lower = member.to_lowercase();
-        if !seen.contains(&lower) {
-            seen.push(lower);
+        if !members.iter().any(|it| is_alike(it, &member)) {
             members.push(member);
         }
     }
     Some(members)
+}
+
+/// Whether two texts differ in nothing but the size of letters.
+pub fn is_alike(one: &str, other: &str) -> bool {
+    match one.is_ascii() && other.is_ascii() {
+        true => one.eq_ignore_ascii_case(other),
+        false => one.to_lowercase() == other.to_lowercase(),
+    }
 }
 
 /// The alternative lists of category words that are shared under `name`.

@@ -24,6 +24,9 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub struct Plan {
     examples: usize,
+    /// The order of the pass that was asked for last: of millions of examples, to make it
+    /// takes longer than a step.
+    order: Order,
     steps_per_epoch: usize,
     epochs: usize,
     micro_batch: usize,
@@ -31,11 +34,19 @@ pub struct Plan {
     seed: u64,
 }
 
+/// The order in which a pass takes the examples; of none at first.
+#[derive(Clone, Debug, Default)]
+struct Order {
+    epoch: usize,
+    examples: Vec<usize>,
+}
+
 impl Plan {
     /// The plan for so many examples.
     pub fn new(examples: usize, recipe: &Recipe) -> Self {
         Self {
             examples,
+            order: Order::default(),
             steps_per_epoch: examples.div_ceil(recipe.step_examples()),
             epochs: recipe.epochs,
             micro_batch: recipe.micro_batch,
@@ -50,14 +61,22 @@ impl Plan {
     }
 
     /// The step with this number, from 1. Every epoch has an order of its own.
-    pub fn step(&self, number: usize) -> Step {
+    pub fn step(&mut self, number: usize) -> Step {
         let (epoch, place) = (
             (number - 1) / self.steps_per_epoch,
             (number - 1) % self.steps_per_epoch,
         );
-        let mut order: Vec<usize> = (0..self.examples).collect();
-        Random::new(self.seed, &["order", &epoch.to_string()]).shuffle(&mut order);
-        let own = order
+        if self.order.epoch != epoch + 1 {
+            let mut examples: Vec<usize> = (0..self.examples).collect();
+            Random::new(self.seed, &["order", &epoch.to_string()]).shuffle(&mut examples);
+            self.order = Order {
+                epoch: epoch + 1,
+                examples,
+            };
+        }
+        let own = self
+            .order
+            .examples
             .chunks(self.step_examples)
             .nth(place)
             .unwrap_or_default();
@@ -158,9 +177,9 @@ mod tests {
             accumulation: 2,
             ..Recipe::default()
         };
-        let plan = Plan::new(10, &recipe);
+        let mut plan = Plan::new(10, &recipe);
         assert_eq!(plan.steps(), 4);
-        let epoch = |first: usize| {
+        let mut epoch = |first: usize| {
             let steps = [plan.step(first), plan.step(first + 1)];
             assert_eq!(steps[0].micro_batches.len(), 2);
             steps
@@ -170,6 +189,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let (first, second) = (epoch(1), epoch(3));
+        assert_eq!(first, epoch(1));
         assert_ne!(first, second);
         for mut order in [first, second] {
             order.sort_unstable();

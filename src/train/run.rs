@@ -213,7 +213,8 @@ impl Training {
         if number > self.plan.steps() {
             return Ok(None);
         }
-        self.take(&self.plan.step(number)).map(Some)
+        let step = self.plan.step(number);
+        self.take(&step).map(Some)
     }
 
     /// Takes a step with the examples of `step`, which need not be those of the plan.

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::database::schema::{Schema, quoted};
+use crate::database::schema::{Schema, is_bare, quoted};
+use crate::database::words::is_alike;
 
-use super::sql::{Select, Source, at};
+use super::sql::{Select, Source, at, bare};
 
 /// How an output sorts, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,10 +179,10 @@ impl Query {
     }
 
     fn name_for(&self, words: &str, expression: &str) -> String {
-        let exists = |name: &str| self.outputs.iter().any(|it| lower(&it.name) == lower(name));
-        let plain = self.select_text_of(expression);
+        let exists = |name: &str| self.outputs.iter().any(|it| is_alike(&it.name, name));
+        let plain = bare(expression);
         if is_plain(expression) && !exists(&plain) {
-            return plain;
+            return plain.into_owned();
         }
         let base = snake(words);
         let mut name = base.clone();
@@ -195,11 +196,6 @@ impl Query {
             };
         }
         quoted(&name)
-    }
-
-    /// A column's name without its table.
-    fn select_text_of(&self, expression: &str) -> String {
-        Select::default().resolved(expression)
     }
 
     /// The name of an output.
@@ -219,43 +215,38 @@ impl Query {
 
     /// The statement.
     pub fn text(&self) -> String {
-        let mut select = self.select.clone();
-        let columns = self.outputs.iter().map(column);
-        select.columns = columns.collect();
-        if !select.compound.is_empty() && select.sources.len() > 1 {
-            for (column, output) in select.columns.iter_mut().zip(&self.outputs) {
-                column.1 = Some(output.name.clone());
-            }
-        }
+        let select = &self.select;
+        // What several SELECTs give together is known by name only.
+        let are_named = !select.compound.is_empty() && select.sources.len() > 1;
+        let columns = self.outputs.iter().map(|output| {
+            let is_itself = !are_named && bare(&output.expression) == output.name;
+            let name = (!is_itself).then_some(output.name.as_str());
+            (output.expression.as_str(), name)
+        });
+        let mut order = select.order.clone();
         for (place, descending) in &self.order {
             let output = &self.outputs[*place];
-            // What several SELECTs give together is known by name only.
             let is_column = is_plain(&output.expression) && select.compound.is_empty();
-            let by = if is_column {
-                &output.expression
-            } else {
-                &output.name
+            let by = match is_column {
+                true => &output.expression,
+                false => &output.name,
             };
-            let direction = if *descending { " DESC" } else { "" };
-            select.order.push(format!("{by}{direction}"));
+            order.push(match descending {
+                true => format!("{by} DESC"),
+                false => by.clone(),
+            });
         }
-        select.text()
+        select.with_columns(columns, &order)
     }
-}
-
-fn column(output: &Output) -> (String, Option<String>) {
-    let is_itself = Select::default().resolved(&output.expression) == output.name;
-    let name = (!is_itself).then(|| output.name.clone());
-    (output.expression.clone(), name)
 }
 
 /// Whether an expression is a column and nothing else.
 fn is_plain(expression: &str) -> bool {
-    let bare = Select::default().resolved(expression);
+    let bare = bare(expression);
     let inner = bare.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     match inner {
         Some(inner) => !inner.replace("\"\"", "").contains('"'),
-        None => !bare.is_empty() && quoted(&bare) == bare,
+        None => is_bare(&bare),
     }
 }
 

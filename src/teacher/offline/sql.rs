@@ -3,6 +3,8 @@
 //! **Invariant.** A column of a table in FROM is written by [`at`] as a mark that the text
 //! resolves: with an alias where tables are joined, bare where there is one table.
 
+use std::borrow::Cow;
+
 use crate::database::schema::quoted;
 
 const OPEN: char = '\u{1}';
@@ -60,40 +62,59 @@ impl Select {
 
     /// The statement.
     pub fn text(&self) -> String {
-        let mut sql = String::new();
+        let columns = self.columns.iter();
+        let columns = columns.map(|(expression, name)| (expression.as_str(), name.as_deref()));
+        self.with_columns(columns, &self.order)
+    }
+
+    /// The statement with these columns, and this after ORDER BY.
+    pub fn with_columns<'a>(
+        &self,
+        columns: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+        order: &[String],
+    ) -> String {
+        let mut sql = String::with_capacity(512);
+        for (place, (name, text)) in self.ctes.iter().enumerate() {
+            sql += match (place, self.recursive) {
+                (0, true) => "WITH RECURSIVE ",
+                (0, false) => "WITH ",
+                _ => ", ",
+            };
+            push_all(&mut sql, &[name, " AS (", text, ")"]);
+        }
         if !self.ctes.is_empty() {
-            let ctes = self
-                .ctes
-                .iter()
-                .map(|(name, text)| format!("{name} AS ({text})"));
-            let recursive = if self.recursive { "RECURSIVE " } else { "" };
-            sql += &format!("WITH {recursive}{} ", ctes.collect::<Vec<_>>().join(", "));
+            sql.push(' ');
         }
         sql += if self.distinct {
             "SELECT DISTINCT "
         } else {
             "SELECT "
         };
-        let columns = self.columns.iter().map(|(expression, name)| match name {
-            Some(name) => format!("{expression} AS {name}"),
-            None => expression.clone(),
-        });
-        sql += &columns.collect::<Vec<_>>().join(", ");
+        for (place, (expression, name)) in columns.enumerate() {
+            let between = if place == 0 { "" } else { ", " };
+            push_all(&mut sql, &[between, expression]);
+            if let Some(name) = name {
+                push_all(&mut sql, &[" AS ", name]);
+            }
+        }
         for (place, source) in self.sources.iter().enumerate() {
-            let name = if self.has_aliases() {
-                format!("{} AS {}", source.name, self.alias(place))
-            } else {
-                source.name.clone()
-            };
-            sql += &match &source.join {
-                None => format!(" FROM {name}"),
-                Some((join, on)) if on.is_empty() => format!(" {join} {name}"),
-                Some((join, on)) => format!(" {join} {name} ON {on}"),
-            };
+            let join = source.join.as_ref().map_or("FROM", |it| it.0);
+            push_all(&mut sql, &[" ", join, " ", &source.name]);
+            if self.has_aliases() {
+                push_all(&mut sql, &[" AS ", &self.alias(place)]);
+            }
+            if let Some((_, on)) = &source.join
+                && !on.is_empty()
+            {
+                push_all(&mut sql, &[" ON ", on]);
+            }
         }
         let mut part = |word: &str, items: &[String], between: &str| {
-            if !items.is_empty() {
-                sql += &format!(" {word} {}", items.join(between));
+            for (place, item) in items.iter().enumerate() {
+                match place {
+                    0 => push_all(&mut sql, &[" ", word, " ", item]),
+                    _ => push_all(&mut sql, &[between, item]),
+                }
             }
         };
         part("WHERE", &self.filters, " AND ");
@@ -102,9 +123,9 @@ impl Select {
         for (word, other) in &self.compound {
             part(word, std::slice::from_ref(other), "");
         }
-        part("ORDER BY", &self.order, ", ");
+        part("ORDER BY", order, ", ");
         if let Some(limit) = self.limit {
-            sql += &format!(" LIMIT {limit}");
+            push_all(&mut sql, &[" LIMIT ", &limit.to_string()]);
         }
         self.resolved(&sql)
     }
@@ -133,9 +154,37 @@ impl Select {
     }
 }
 
+fn push_all(text: &mut String, parts: &[&str]) {
+    for part in parts {
+        text.push_str(part);
+    }
+}
+
+/// An expression as it stands where no table has an alias.
+pub fn bare(expression: &str) -> Cow<'_, str> {
+    let rest = expression.strip_prefix(OPEN).unwrap_or(expression);
+    if rest.contains(OPEN) {
+        return Select::default().resolved(expression).into();
+    }
+    match rest.split_once(CLOSE) {
+        Some((_, column)) => column.into(),
+        None => expression.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_expression_is_bare_without_its_marks() {
+        let both = format!("{} + {}", at(0, "a"), at(1, "b c"));
+        assert_eq!(bare(&at(0, "order")), "\"order\"");
+        assert_eq!(bare(&format!("{} + 1", at(0, "a"))), "a + 1");
+        assert_eq!(bare(&format!("SUM({})", at(0, "a"))), "SUM(a)");
+        assert_eq!(bare(&both), "a + \"b c\"");
+        assert_eq!(bare("COUNT(*)"), "COUNT(*)");
+    }
 
     #[test]
     fn aliases_stand_only_where_tables_are_joined() {
