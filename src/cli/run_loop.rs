@@ -145,6 +145,7 @@ impl RunLoop {
 
     fn settings(&self, manner: Manner, chat: Option<Chat>) -> Result<Settings, CliError> {
         let mut settings = match manner {
+            Manner::Outline if self.db.is_some() => Settings::nano_over_file(),
             Manner::Outline => Settings::nano(),
             Manner::Instruction => Settings::large(),
         };

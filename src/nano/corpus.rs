@@ -21,20 +21,28 @@ use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, Intent, intents};
 
 use super::document::{Document, Turn, is_in_short};
+use super::odd_names::name_oddly;
 use super::withheld::is_withheld;
 
 /// Turns that are tried over one schema, and the most that one document has.
-const TRIED_PER_SCHEMA: usize = 8;
+const TRIED_PER_SCHEMA: usize = 10;
 const TURNS_PER_DOCUMENT: usize = 5;
-/// Groups that are made side by side before they are handed on.
-const GROUPS_AT_A_TIME: u64 = 4096;
+/// Groups that each thread makes before they are handed on: few enough that what is made of
+/// them is still in a cache when it is counted and encoded.
+const GROUPS_EACH: u64 = 64;
 
-/// Of all turns, in percent: on general intents, and on withheld ones.
-const GENERAL_PERCENT: usize = 40;
-const WITHHELD_PERCENT: usize = 38;
+/// Of all turns, in percent: what is asked in passing, on general intents, and on withheld ones.
+const EVERYDAY_PERCENT: usize = 8;
+const GENERAL_PERCENT: usize = 34;
+const WITHHELD_PERCENT: usize = 37;
+/// Of all schemas, in percent: those whose names must be quoted.
+const ODD_NAMES_PERCENT: usize = 10;
 /// Of what is rehearsed beside something new, in percent: what is of its category. The new is
 /// taken for that first of all.
 const ALIKE_PERCENT: usize = 50;
+
+/// Of what is rehearsed, in percent: the least of what is asked in passing.
+const LEAST_EVERYDAY_PERCENT: usize = 12;
 
 /// A corpus of a seed.
 pub struct Corpus {
@@ -90,8 +98,9 @@ impl Corpus {
     fn make_groups(&self, turns: usize, hand_on: &SyncSender<Vec<Document>>) {
         let mut left = turns;
         let mut first = 0;
+        let at_a_time = GROUPS_EACH * rayon::current_num_threads() as u64;
         while left > 0 {
-            let numbers: Range<u64> = first..first + GROUPS_AT_A_TIME.min(left as u64);
+            let numbers: Range<u64> = first..first + at_a_time.min(left as u64);
             first = numbers.end;
             let documents: Vec<Document> = numbers
                 .into_par_iter()
@@ -110,14 +119,21 @@ impl Corpus {
         let mut random = Random::new(self.seed, &["corpus", &number.to_string()]);
         let domains = domains();
         let domain = random.pick(&domains).copied().unwrap_or_default();
-        let Some(schema) = generate(domain, random.seed()) else {
+        let Some(mut schema) = generate(domain, random.seed()) else {
             return Vec::new();
         };
+        if random.chance(ODD_NAMES_PERCENT) {
+            name_oddly(&mut schema, &mut random);
+        }
         let shape = shape_hash(&schema);
         let grammar = Grammar::new(&schema);
         let mut turns = Vec::with_capacity(TRIED_PER_SCHEMA);
         for _ in 0..TRIED_PER_SCHEMA {
-            let pool = match random.below(100) {
+            if random.chance(EVERYDAY_PERCENT) {
+                turns.extend(Turn::everyday(&grammar, shape, &mut random));
+                continue;
+            }
+            let pool = match random.below(100 - EVERYDAY_PERCENT) {
                 percent if percent < GENERAL_PERCENT => &self.general,
                 percent if percent < GENERAL_PERCENT + WITHHELD_PERCENT => &self.withheld,
                 _ => &self.known,
@@ -143,7 +159,8 @@ impl Corpus {
 
     /// A turn over a schema on what is known: on an intent of this category, if there is one,
     /// half of the time, and else on a general one or one of the six categories. Of the
-    /// general ones so many in a hundred don't say what comes out.
+    /// general ones so many in a hundred don't say what comes out, and of all turns as many,
+    /// but never none, are what people ask in passing.
     pub fn known_turn(
         &self,
         (grammar, shape): (&Grammar, [u8; 32]),
@@ -151,6 +168,9 @@ impl Corpus {
         short_percent: usize,
         random: &mut Random,
     ) -> Option<Turn> {
+        if random.chance(short_percent.max(LEAST_EVERYDAY_PERCENT)) {
+            return Turn::everyday(grammar, shape, random);
+        }
         let alike = alike.filter(|_| random.chance(ALIKE_PERCENT));
         let pool: Vec<&'static Intent> = match alike {
             Some(category) => {

@@ -13,7 +13,7 @@ use crate::student::error::StudentError;
 use crate::student::message::Message;
 use crate::teacher::draft::{Category, Difficulty, Draft};
 use crate::teacher::held_out::trained_phrasings;
-use crate::teacher::offline::{Grammar, Intent};
+use crate::teacher::offline::{Grammar, Intent, everyday_intents};
 use crate::train::example::TokenExample;
 
 use super::pseudo::pseudo_question;
@@ -29,6 +29,8 @@ const SHORT_PERCENT: usize = 25;
 pub enum Kind {
     /// A teacher's question and its statement.
     Question,
+    /// What people ask in passing.
+    Everyday,
     /// A question that says in made-up words what is asked for.
     Cipher,
     /// A muddle of words and the statement that they come from.
@@ -42,6 +44,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Question => "question",
+            Self::Everyday => "everyday",
             Self::Cipher => "cipher",
             Self::Pseudo => "pseudo_question",
             Self::Statement => "statement",
@@ -85,13 +88,25 @@ impl Turn {
             return None;
         }
         let question = match kind {
-            Kind::Question | Kind::Cipher => draft.question,
+            Kind::Question | Kind::Everyday | Kind::Cipher => draft.question,
             Kind::Pseudo => pseudo_question(&draft.reference_sql, schema, random),
             Kind::Statement => String::new(),
         };
         Some(Self {
             kind,
             question,
+            sql: draft.reference_sql,
+        })
+    }
+
+    /// What people ask in passing. `None` as for [`Self::of`].
+    pub fn everyday(grammar: &Grammar, shape: [u8; 32], random: &mut Random) -> Option<Self> {
+        let intent = random.pick(everyday_intents())?;
+        let draft = grammar.draft_everyday(intent, random.seed())?;
+        let is_kept = is_for_evaluation(family(&draft.template, shape));
+        (!is_kept).then(|| Self {
+            kind: Kind::Everyday,
+            question: draft.question,
             sql: draft.reference_sql,
         })
     }

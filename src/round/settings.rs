@@ -67,7 +67,7 @@ impl Settings {
                 siblings_each: 8,
                 new_percent: 60,
                 sibling_turns: 7,
-                known_turns: 1,
+                known_turns: 2,
                 shuffled: false,
             },
             average: 0.7,
@@ -75,7 +75,7 @@ impl Settings {
             recipe: Recipe {
                 lora_rank: 8,
                 lora_alpha: 16.0,
-                learning_rate: 2.1e-3,
+                learning_rate: 1.8e-3,
                 schedule: Schedule::Linear,
                 warmup_ratio: 0.1,
                 epochs: 1,
@@ -87,6 +87,14 @@ impl Settings {
             },
             teacher: None,
         }
+    }
+
+    /// The settings for the embedded base over a user's own file: more is rehearsed, half of it
+    /// what people ask in passing, as they will ask it of their file and not of a suite's.
+    pub fn nano_over_file() -> Self {
+        let mut settings = Self::nano();
+        settings.practice.known_turns = 3;
+        settings
     }
 
     /// The settings for a large base, which the recipe's defaults are for.

@@ -82,6 +82,8 @@ pub struct Note {
 pub struct Ask<'a> {
     /// What is asked about.
     pub schema: &'a Schema,
+    /// What is said of it; slots in braces.
+    pub frame: &'static str,
     /// Choices that shape the SQL.
     pub draw: Random,
     /// Constants.

@@ -15,7 +15,7 @@ use super::sql::at;
 use Modifier::{By, Having, Second, Top, Where};
 
 /// What a list may show of a row besides its key.
-const SHOWN: [Content; 8] = [
+pub const SHOWN: [Content; 8] = [
     Content::Name,
     Content::Category,
     Content::Money,
@@ -368,7 +368,8 @@ fn owner_count(ask: &mut Ask) -> Option<Query> {
     Some(query)
 }
 
-fn kind_of(content: Content) -> Kind {
+/// How a column of this content sorts.
+pub fn kind_of(content: Content) -> Kind {
     match content {
         Content::Date | Content::DateTime => Kind::Time,
         Content::Money | Content::Quantity | Content::Measure => Kind::Number,

@@ -5,6 +5,7 @@
 //! - `roles`, `parts`, `ask`, `draws`: which tables and columns play which part.
 //! - `modifiers`, `wording`, `cipher`: what makes it harder, and how it is said.
 //! - `intent`, then one file or two per category with its intents.
+//! - `everyday`: what people ask in passing, which is read and not examined.
 //!
 //! **Invariants.** SQL and words of a part are made together, so that the question says
 //! what the SQL does. What a seed draws for the SQL, the constants, the phrasing and the
@@ -21,6 +22,9 @@ mod constants;
 mod customers;
 mod customers_more;
 mod draws;
+mod everyday;
+mod everyday_figures;
+mod everyday_rows;
 mod general;
 mod hierarchy;
 mod intent;
@@ -92,6 +96,11 @@ pub fn intents() -> Vec<&'static Intent> {
     all.into_iter().flatten().collect()
 }
 
+/// What people ask in passing, for [`Grammar::draft_everyday`]. No teacher asks it.
+pub fn everyday_intents() -> &'static [Intent] {
+    everyday::INTENTS
+}
+
 /// A schema that questions are put into words for.
 pub struct Grammar(Schema);
 
@@ -130,6 +139,12 @@ impl Grammar {
             .collect();
         let telling = Telling::Short(phrasing(intent, &prose, seed)?);
         told(&self.0, intent, difficulty, telling, seed)
+    }
+
+    /// What people ask in passing: short, and without what comes out.
+    pub fn draft_everyday(&self, intent: &Intent, seed: u64) -> Option<Draft> {
+        let telling = Telling::InPassing(phrasing(intent, &[], seed)?);
+        told(&self.0, intent, Difficulty::Easy, telling, seed)
     }
 
     /// As [`Self::draft`], but what is asked for, and what comes out, is said in the made-up
@@ -260,8 +275,20 @@ enum Telling {
     Plain(usize),
     /// In them, without what comes out.
     Short(usize),
+    /// In them and nothing else.
+    InPassing(usize),
     /// With made-up words of a tongue for them.
     Cipher { phrasing: usize, tongue: usize },
+}
+
+impl Telling {
+    /// Which of the intent's phrasings.
+    fn phrasing(self) -> usize {
+        match self {
+            Self::Plain(phrasing) | Self::Short(phrasing) | Self::InPassing(phrasing) => phrasing,
+            Self::Cipher { phrasing, .. } => phrasing,
+        }
+    }
 }
 
 /// One of the phrasings that may be used; all of them if none are named.
@@ -308,8 +335,7 @@ fn attempted(
     seed: u64,
     attempt: u64,
 ) -> Result<Draft, Failure> {
-    let is_short = matches!(telling, Telling::Short(_));
-    let mut ask = begun(schema, intent, difficulty, seed, attempt, is_short);
+    let mut ask = begun(schema, intent, difficulty, seed, attempt, telling);
     let Some(mut query) = (intent.make)(&mut ask) else {
         return Err(match ask.is_by_chance() {
             true => Failure::ByChance,
@@ -320,17 +346,21 @@ fn attempted(
         return Err(Failure::ByChance);
     }
     let mut reference_sql = query.text();
-    ask_for_tools(&mut ask, &reference_sql);
-    let (phrasing, frame) = match telling {
-        Telling::Plain(phrasing) | Telling::Short(phrasing) => {
-            (phrasing, intent.frames[phrasing].to_owned())
+    let phrasing = telling.phrasing();
+    let frame = ask.frame;
+    let question = match telling {
+        Telling::InPassing(_) => wording::in_passing(&mut ask, frame),
+        Telling::Plain(_) | Telling::Short(_) => {
+            ask_for_tools(&mut ask, &reference_sql);
+            wording::question(&mut ask, &query, frame, phrasing)
         }
-        Telling::Cipher { phrasing, tongue } => {
+        Telling::Cipher { tongue, .. } => {
+            ask_for_tools(&mut ask, &reference_sql);
             reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
-            (phrasing, cipher::encipher(intent.frames[phrasing], tongue))
+            let frame = cipher::encipher(frame, tongue);
+            wording::question(&mut ask, &query, &frame, phrasing)
         }
     };
-    let question = wording::question(&mut ask, &query, &frame, phrasing);
     if question.len() > MAX_QUESTION_BYTES {
         return Err(Failure::ByChance);
     }
@@ -355,8 +385,9 @@ fn begun<'a>(
     difficulty: Difficulty,
     seed: u64,
     attempt: u64,
-    is_short: bool,
+    telling: Telling,
 ) -> Ask<'a> {
+    let is_short = matches!(telling, Telling::Short(_));
     let attempt = attempt.to_string();
     let stream = |what: &str| Random::new(seed, &["offline", intent.name, what, &attempt]);
     let mut modifiers = intent.modifiers.to_vec();
@@ -369,6 +400,7 @@ fn begun<'a>(
     }
     Ask {
         schema,
+        frame: intent.frames[telling.phrasing()],
         draw: stream("structure"),
         constants: stream("constants"),
         wording: stream("wording"),

@@ -164,6 +164,18 @@ impl Query {
         self.add(words, expression, kind, false)
     }
 
+    /// Shows all columns of a table, which `expression` says, as they are.
+    pub fn star(&mut self, expression: &str) {
+        self.outputs.push(Output {
+            words: "everything".to_owned(),
+            expression: expression.to_owned(),
+            name: "*".to_owned(),
+            kind: Kind::Text,
+            is_key: false,
+            nullable: true,
+        });
+    }
+
     fn add(&mut self, words: &str, expression: &str, kind: Kind, is_key: bool) -> &mut Output {
         let name = self.name_for(words, expression);
         self.outputs.push(Output {

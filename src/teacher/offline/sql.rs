@@ -15,6 +15,11 @@ pub fn at(place: usize, column: &str) -> String {
     format!("{OPEN}{place}{CLOSE}{}", quoted(column))
 }
 
+/// All columns of the table at a place in FROM.
+pub fn all_of(place: usize) -> String {
+    format!("{OPEN}{place}{CLOSE}*")
+}
+
 /// A table in FROM.
 #[derive(Clone, Debug)]
 pub struct Source {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::database::instance::instance;
 use crate::database::{domains, generate};
+use crate::teacher::held_out::held_out_phrasings;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
@@ -142,6 +143,45 @@ fn every_intent_fits_some_domain_and_most_fit_each() {
         met.extend(fitting);
     }
     assert_eq!(met.len(), intents().len());
+}
+
+#[test]
+fn everyday_questions_are_in_full_and_their_statements_run() {
+    let mut asked = BTreeSet::new();
+    for (number, schema) in schemas().iter().enumerate() {
+        let grammar = Grammar::new(schema);
+        let made = database(&instance(schema, 3, number % 6, &[]).script());
+        for intent in everyday_intents() {
+            for seed in 0..12 {
+                let Some(draft) = grammar.draft_everyday(intent, seed) else {
+                    continue;
+                };
+                let question = &draft.question;
+                assert!(!question.contains(['{', '}', '\u{1}']), "{question}");
+                rows(&made, &draft);
+                asked.insert(intent.name);
+            }
+        }
+    }
+    assert_eq!(asked.len(), everyday_intents().len(), "{asked:?}");
+}
+
+#[test]
+fn no_everyday_frame_is_one_that_evaluation_keeps() {
+    let plain = |frame: &str| {
+        let words = frame.replace("{rows}", "{many}").to_lowercase();
+        words.trim_end_matches(['.', '?']).to_owned()
+    };
+    let mut kept = BTreeSet::new();
+    for intent in intents() {
+        let held_out = held_out_phrasings(intent).into_iter();
+        kept.extend(held_out.map(|place| plain(intent.frames[place])));
+    }
+    for intent in everyday_intents() {
+        for frame in intent.frames {
+            assert!(!kept.contains(&plain(frame)), "{}: {frame}", intent.name);
+        }
+    }
 }
 
 #[test]

@@ -32,6 +32,23 @@ pub fn question(ask: &mut Ask, query: &Query, frame: &str, phrasing: usize) -> S
     with_articles(&text)
 }
 
+/// Of everyday questions, in percent: those that are typed without a large letter and a sign
+/// at their end.
+const CASUAL_PERCENT: usize = 30;
+
+/// A question as people ask it in passing: the frame and nothing else.
+pub fn in_passing(ask: &mut Ask, frame: &str) -> String {
+    let many = ask.many();
+    let text = with_articles(&filled(ask, frame, &many));
+    if !ask.wording.chance(CASUAL_PERCENT) {
+        return capital(&text);
+    }
+    let text = text.trim_end_matches(['.', '?']);
+    let mut letters = text.chars();
+    let first = letters.next().map(|it| it.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
 fn prose(ask: &mut Ask, query: &Query, frame: &str) -> String {
     // Conditions in the midst of a sentence would seem to belong to what follows them.
     let after = frame.split("{rows}").nth(1);
