@@ -4,6 +4,7 @@
 //! - [`domains`]: the business domains; [`domain`] reads the plan of one.
 //! - [`generate`]: a schema out of a plan and a seed; [`filling`]: what its columns hold.
 //! - [`naming`], [`invention`]: how names are spelt, and words that nobody has seen.
+//!   [`odd_names`]: names that must be quoted, for what is read and not asked about.
 //! - [`words`]: pools of names and remarks. [`calendar`]: days as numbers and text.
 //! - [`instance`]: a schema's rows, made to tell right queries from wrong ones, out of
 //!   [`hostility`], [`cells`], [`groups`], [`money_text`] and the [`plants`] of a query's constants.
@@ -13,7 +14,7 @@
 //!
 //! **Invariants.** The same seed gives the same bytes everywhere. No two tables of a
 //! schema, and no two columns of a table, have names that differ in case only, nor the
-//! same label. A generated name needs no quotes. Nothing here judges SQL or asks
+//! same label. A generated name needs no quotes, but for [`odd_names`]. Nothing here judges SQL or asks
 //! questions.
 
 pub mod calendar;
@@ -30,6 +31,7 @@ pub mod instance;
 pub mod invention;
 pub mod money_text;
 pub mod naming;
+pub mod odd_names;
 pub mod outline;
 pub mod plants;
 pub mod schema;

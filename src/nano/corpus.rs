@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::base::id::ContentHash;
 use crate::base::seed::Random;
+use crate::database::odd_names::name_oddly;
 use crate::database::outline::outline;
 use crate::database::shape::shape_hash;
 use crate::database::{domains, generate};
@@ -21,7 +22,6 @@ use crate::teacher::held_out::trained_phrasings;
 use crate::teacher::offline::{Grammar, Intent, intents};
 
 use super::document::{Document, Turn, is_in_short};
-use super::odd_names::name_oddly;
 use super::withheld::is_withheld;
 
 /// Turns that are tried over one schema, and the most that one document has.

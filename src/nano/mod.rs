@@ -1,7 +1,7 @@
 //! The embedded base: how its corpus is made, how it is trained, and what it must not know.
 //!
 //! - [`withheld`]: what is left for the loop to teach.
-//! - [`odd_names`], [`pseudo`], [`document`], [`corpus`]: what it reads, from a seed.
+//! - [`pseudo`], [`document`], [`corpus`]: what it reads, from a seed.
 //! - [`vocabulary`], [`reader`]: its tokenizer, and documents as tokens at speed.
 //! - [`shape`]: its configuration and first weights.
 //! - [`pretrain`]: from a recipe to a folder in Hugging Face's layout with a receipt.
@@ -13,7 +13,6 @@
 pub mod corpus;
 pub mod document;
 pub mod embedded;
-pub mod odd_names;
 pub mod pretrain;
 pub mod pseudo;
 pub mod reader;

@@ -1,11 +1,14 @@
 //! Names that must be quoted: with blanks, hyphens and signs, of keywords, with other letters
 //! than English ones. A domain's plan makes none of them, people's files are full of them.
+//!
+//! **Invariant.** Tables, and columns of a table, still have names that differ by more than case.
+//! Two may come to share a label, since nobody grades what is asked over them.
 
 use std::collections::BTreeSet;
 
+use super::naming::plural;
+use super::schema::{Column, Schema, Table};
 use crate::base::seed::Random;
-use crate::database::naming::plural;
-use crate::database::schema::{Column, Schema, Table};
 
 /// Of a table's columns, in percent: those that are named by a keyword, and those with a sign.
 const KEYWORD_PERCENT: usize = 8;
