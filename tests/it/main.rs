@@ -21,6 +21,7 @@ mod commands;
 mod crash;
 mod damage;
 mod encoding;
+mod everyday;
 mod failing_disk;
 mod faults;
 mod forged;
