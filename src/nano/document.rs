@@ -104,7 +104,7 @@ impl Turn {
         let intent = random.pick(everyday_intents())?;
         let draft = grammar.draft_everyday(intent, random.seed())?;
         let is_kept = is_for_evaluation(family(&draft.template, shape));
-        (!is_kept).then(|| Self {
+        (!is_kept).then_some(Self {
             kind: Kind::Everyday,
             question: draft.question,
             sql: draft.reference_sql,
