@@ -1,11 +1,13 @@
 //! How fast the embedded base's corpus is made: prints JSON.
 //!
-//! `cargo bench --bench nano -- 300000` makes so many questions and statements.
+//! `cargo bench --bench nano -- 300000` makes so many questions and statements, and `--single`
+//! puts each into a document of its own.
 #![allow(missing_docs)]
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use antiks::base::world::Stopwatch;
 use antiks::nano::corpus::{Corpus, Ledger};
+use antiks::nano::document::Document;
 use clap::Parser;
 use serde_json::json;
 
@@ -21,6 +23,9 @@ struct Arguments {
     /// How many questions and statements
     #[arg(default_value_t = 20_000)]
     turns: usize,
+    /// One question or statement a document, as a student reads them in a loop
+    #[arg(long)]
+    single: bool,
     /// Print the first documents
     #[arg(long, default_value_t = 0)]
     show: usize,
@@ -31,6 +36,7 @@ fn main() {
         threads,
         seed,
         turns,
+        single,
         show,
         ..
     } = Arguments::parse();
@@ -49,7 +55,17 @@ fn main() {
             }
             shown += 1;
         }
-        ledger.add(&document);
+        if single {
+            let outline = document.outline;
+            for turn in document.turns {
+                ledger.add(&Document {
+                    outline: outline.clone(),
+                    turns: vec![turn],
+                });
+            }
+        } else {
+            ledger.add(&document);
+        }
     });
     let seconds = watch.elapsed().as_secs_f64();
     let (hash, counts) = ledger.finish();

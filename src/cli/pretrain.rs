@@ -29,7 +29,7 @@ pub struct Pretrain {
     #[arg(long)]
     resume: bool,
     /// Questions and statements that are read, each once
-    #[arg(long, default_value_t = 5_000_000, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 5_200_000, value_name = "NUMBER")]
     turns: usize,
     /// Where chance comes from
     #[arg(long, default_value_t = 1)]

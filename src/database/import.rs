@@ -1,7 +1,7 @@
 //! Looks at a user's own SQLite file and says what it holds.
 //!
 //! - `file` opens it, `catalogue` lists its tables, `sample` takes some rows.
-//! - `contents` (with `label` and `amount`) says what columns hold, `relations` which are
+//! - `contents` (with `label`, `hints` and `amount`) says what columns hold, `relations` which are
 //!   keys and references; `record` writes the result down.
 //!
 //! **Invariants.** Nothing of the file, and nothing beside it, is ever written. At most
@@ -14,6 +14,7 @@ mod catalogue;
 mod contents;
 mod error;
 mod file;
+mod hints;
 mod label;
 mod record;
 mod relations;

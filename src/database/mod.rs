@@ -4,7 +4,8 @@
 //! - [`domains`]: the business domains; [`domain`] reads the plan of one.
 //! - [`generate`]: a schema out of a plan and a seed; [`filling`]: what its columns hold.
 //! - [`naming`], [`invention`]: how names are spelt, and words that nobody has seen.
-//!   [`odd_names`]: names that must be quoted, for what is read and not asked about.
+//!   [`odd_names`]: names that must be quoted, and [`lists`]: tables without keys, for what is
+//!   read and not asked about.
 //! - [`words`]: pools of names and remarks. [`calendar`]: days as numbers and text.
 //! - [`instance`]: a schema's rows, made to tell right queries from wrong ones, out of
 //!   [`hostility`], [`cells`], [`groups`], [`money_text`] and the [`plants`] of a query's constants.
@@ -14,8 +15,8 @@
 //!
 //! **Invariants.** The same seed gives the same bytes everywhere. No two tables of a
 //! schema, and no two columns of a table, have names that differ in case only, nor the
-//! same label. A generated name needs no quotes, but for [`odd_names`]. Nothing here judges SQL or asks
-//! questions.
+//! same label. A generated name needs no quotes, but for [`odd_names`]. Nothing here judges
+//! SQL or asks questions.
 
 pub mod calendar;
 pub mod cells;
@@ -29,6 +30,7 @@ pub mod hostility;
 pub mod import;
 pub mod instance;
 pub mod invention;
+pub mod lists;
 pub mod money_text;
 pub mod naming;
 pub mod odd_names;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::base::id::ContentHash;
 use crate::base::seed::Random;
+use crate::database::lists::as_lists;
 use crate::database::odd_names::name_oddly;
 use crate::database::outline::outline;
 use crate::database::shape::shape_hash;
@@ -32,11 +33,13 @@ const TURNS_PER_DOCUMENT: usize = 5;
 const GROUPS_EACH: u64 = 64;
 
 /// Of all turns, in percent: what is asked in passing, on general intents, and on withheld ones.
-const EVERYDAY_PERCENT: usize = 8;
+const EVERYDAY_PERCENT: usize = 9;
 const GENERAL_PERCENT: usize = 34;
 const WITHHELD_PERCENT: usize = 37;
-/// Of all schemas, in percent: those whose names must be quoted.
+/// Of all schemas, in percent: those whose names must be quoted, and those with tables that
+/// have no key.
 const ODD_NAMES_PERCENT: usize = 10;
+const LISTS_PERCENT: usize = 15;
 /// Of what is rehearsed beside something new, in percent: what is of its category. The new is
 /// taken for that first of all.
 const ALIKE_PERCENT: usize = 50;
@@ -124,6 +127,9 @@ impl Corpus {
         };
         if random.chance(ODD_NAMES_PERCENT) {
             name_oddly(&mut schema, &mut random);
+        }
+        if random.chance(LISTS_PERCENT) {
+            as_lists(&mut schema, &mut random);
         }
         let shape = shape_hash(&schema);
         let grammar = Grammar::new(&schema);

@@ -44,6 +44,9 @@ pub struct Settings {
     /// The learning rate of a training as a part of the iteration's before it: what comes
     /// late finds much in place that a large step would undo.
     pub decay: f64,
+    /// The learning rate of a training without a parent as a part of what it would be: a new
+    /// adapter's steps, which begin far from any optimum, carry furthest from the base.
+    pub first_rate: f64,
     /// How it is trained.
     pub recipe: Recipe,
     /// The chat teacher, if one asks.
@@ -72,6 +75,7 @@ impl Settings {
             },
             average: 0.7,
             decay: 0.92,
+            first_rate: 0.5,
             recipe: Recipe {
                 lora_rank: 8,
                 lora_alpha: 16.0,
@@ -112,6 +116,7 @@ impl Settings {
             },
             average: 0.0,
             decay: 1.0,
+            first_rate: 1.0,
             recipe: Recipe::default(),
             ..Self::nano()
         }
@@ -200,6 +205,9 @@ impl Settings {
         }
         if !(0.0..=1.0).contains(&self.decay) {
             return Err("decay must be 0 to 1".to_owned());
+        }
+        if !(self.first_rate > 0.0 && self.first_rate <= 1.0) {
+            return Err("first_rate must be above 0, and 1 at most".to_owned());
         }
         if self.practice.new_percent > 100 {
             return Err("practice.new_percent must be 0 to 100".to_owned());

@@ -2,6 +2,7 @@
 
 use super::amount;
 use super::catalogue::RawColumn;
+use super::hints::{FLAGS, IDENTIFIERS, KINDS, MEASURES, MONEY, NAMES};
 use super::label;
 use super::sample::Profile;
 use crate::database::calendar;
@@ -13,164 +14,6 @@ const MAX_CATEGORIES: usize = 25;
 const MAX_SAMPLES: usize = 48;
 /// A list of names has at least so many.
 const MIN_NAMES: usize = 20;
-
-const MONEY: [&str; 46] = [
-    "amount",
-    "amt",
-    "balance",
-    "betrag",
-    "bill",
-    "bonus",
-    "budget",
-    "capital",
-    "charge",
-    "charges",
-    "commission",
-    "cost",
-    "costs",
-    "credit",
-    "debit",
-    "deposit",
-    "discount",
-    "donation",
-    "due",
-    "earnings",
-    "expense",
-    "fee",
-    "fees",
-    "fine",
-    "freight",
-    "gross",
-    "income",
-    "money",
-    "net",
-    "paid",
-    "pay",
-    "payment",
-    "preis",
-    "premium",
-    "price",
-    "profit",
-    "rent",
-    "revenue",
-    "salary",
-    "sales",
-    "spend",
-    "spent",
-    "subtotal",
-    "tax",
-    "total",
-    "wage",
-];
-const MEASURES: [&str; 40] = [
-    "age",
-    "altitude",
-    "angle",
-    "bmi",
-    "depth",
-    "distance",
-    "duration",
-    "grade",
-    "height",
-    "humidity",
-    "index",
-    "lat",
-    "latitude",
-    "length",
-    "level",
-    "lng",
-    "lon",
-    "longitude",
-    "month",
-    "percent",
-    "percentage",
-    "position",
-    "pressure",
-    "rank",
-    "rate",
-    "rating",
-    "ratio",
-    "reading",
-    "score",
-    "share",
-    "size",
-    "speed",
-    "temp",
-    "temperature",
-    "version",
-    "volume",
-    "weekday",
-    "weight",
-    "width",
-    "year",
-];
-const IDENTIFIERS: [&str; 22] = [
-    "code",
-    "ean",
-    "guid",
-    "handle",
-    "iban",
-    "id",
-    "ident",
-    "identifier",
-    "isbn",
-    "key",
-    "mobile",
-    "nr",
-    "num",
-    "no",
-    "number",
-    "phone",
-    "pk",
-    "ref",
-    "sku",
-    "uuid",
-    "zip",
-    "postcode",
-];
-const NAMES: [&str; 12] = [
-    "caption",
-    "company",
-    "customer",
-    "firstname",
-    "fullname",
-    "headline",
-    "label",
-    "lastname",
-    "name",
-    "nm",
-    "surname",
-    "title",
-];
-const KINDS: [&str; 24] = [
-    "category",
-    "channel",
-    "city",
-    "class",
-    "color",
-    "country",
-    "currency",
-    "department",
-    "gender",
-    "genre",
-    "group",
-    "kind",
-    "language",
-    "level",
-    "method",
-    "mode",
-    "priority",
-    "region",
-    "segment",
-    "state",
-    "status",
-    "tier",
-    "type",
-    "unit",
-];
-const FLAGS: [&str; 8] = [
-    "is", "has", "can", "flag", "active", "enabled", "was", "deleted",
-];
 
 /// What a column holds, and how an instance fills it.
 pub struct Found {
@@ -215,6 +58,14 @@ pub fn find(column: &RawColumn, profile: &Profile) -> Option<Found> {
             fill,
         });
     }
+    let is_counted = !is_identifier(&words) && !has(&KINDS);
+    if is_counted && is_mostly_numbers(profile) {
+        // `12`, `12 km`, `-`: to be read as amounts are that people typed.
+        return Some(Found {
+            content: Content::MoneyText,
+            fill: samples(profile),
+        });
+    }
     let distinct = profile.values.len();
     let mean_bytes = profile.text_bytes / (profile.texts - profile.longs).max(1);
     let is_short = profile.longs == 0 && mean_bytes <= 40;
@@ -249,15 +100,25 @@ pub fn find(column: &RawColumn, profile: &Profile) -> Option<Found> {
     Some(Found { content, fill })
 }
 
-/// Days or moments, though some cells may hold something else.
-fn dates(profile: &Profile) -> Option<Found> {
-    let moments = profile.moments + profile.other_moments;
+/// Cells whose text only says that there is no value.
+fn placeholders(profile: &Profile) -> usize {
     let is_missing =
         |value: &Literal| matches!(value, Literal::Text(text) if amount::is_placeholder(text));
     let missing = profile.values.iter().filter(|(value, _)| is_missing(value));
-    let missing: usize = missing.map(|(_, count)| count).sum();
+    missing.map(|(_, count)| count).sum()
+}
+
+/// Whether more than half of what is there are numbers.
+fn is_mostly_numbers(profile: &Profile) -> bool {
+    let there = profile.filled() - placeholders(profile);
+    (profile.integers + profile.reals) * 2 > there
+}
+
+/// Days or moments, though some cells may hold something else.
+fn dates(profile: &Profile) -> Option<Found> {
+    let moments = profile.moments + profile.other_moments;
     let (dated, filled) = (profile.days + moments, profile.filled());
-    if dated == 0 || dated * 10 < (filled - missing) * 8 {
+    if dated == 0 || dated * 10 < (filled - placeholders(profile)) * 8 {
         return None;
     }
     let content = if moments * 20 > dated {
@@ -474,17 +335,4 @@ fn spread(values: &[(Literal, usize)], most: usize) -> Vec<Literal> {
     places
         .filter_map(|place| values.get(place).map(|(value, _)| value.clone()))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_of_words_hold_no_word_twice() {
-        for list in [&MONEY[..], &MEASURES, &IDENTIFIERS, &NAMES, &KINDS, &FLAGS] {
-            let words: std::collections::BTreeSet<_> = list.iter().collect();
-            assert_eq!(words.len(), list.len());
-        }
-    }
 }

@@ -114,6 +114,25 @@ fn a_file_without_declarations_is_understood() {
 }
 
 #[test]
+fn numbers_among_which_texts_stand_are_read_as_amounts_are() {
+    let found = imported(
+        "CREATE TABLE trips (day TEXT, km, hours, boat_no, class, remark);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+         INSERT INTO trips SELECT date('2024-01-01', (i * 3) || ' days'),
+           CASE WHEN i % 9 = 0 THEN i || ' km' WHEN i % 9 = 1 THEN '' ELSE i * 0.5 END,
+           CASE WHEN i % 5 = 0 THEN '-' ELSE i % 7 END,
+           CASE WHEN i % 8 = 0 THEN '00' || i ELSE i END,
+           CASE WHEN i % 4 = 0 THEN 'open' ELSE i % 4 END,
+           CASE WHEN i % 3 = 0 THEN i ELSE 'seen by Ann ' || i END FROM n;",
+    );
+    assert_eq!(
+        contents(&found.schema, "trips"),
+        "day:date km:money_text hours:money_text boat_no:text class:category remark:text"
+    );
+    check(&found);
+}
+
+#[test]
 fn nothing_of_the_file_changes() {
     let folder = TempDir::new().unwrap();
     let path = made(&folder, "a%20b?c#d'é.db", CLUB);

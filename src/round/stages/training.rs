@@ -140,12 +140,16 @@ impl Stages<'_> {
         for _ in 1..iteration {
             recipe.learning_rate *= self.settings.decay;
         }
+        let parent = learner.filter(|_| self.settings.start == Start::Parent);
+        if parent.is_none() {
+            recipe.learning_rate *= self.settings.first_rate;
+        }
         let place = Place {
             run_id: self.run_id,
             iteration,
             snapshot_id,
             file_hash,
-            parent: learner.filter(|_| self.settings.start == Start::Parent),
+            parent,
         };
         let recipe = (&recipe, self.settings.average);
         learn(self.pupil, recipe, material, &place, on_step)

@@ -2,12 +2,13 @@
 //!
 //! What is missing is left to SQL: nobody says in passing what is to become of it.
 
+use crate::database::naming::plural;
 use crate::database::schema::Content;
 
 use super::ask::Ask;
 use super::everyday_rows::{day, word_condition, year_condition};
 use super::modifiers::of_measure;
-use super::parts::{Group, Unit};
+use super::parts::Unit;
 use super::query::{Kind, Query};
 use super::roles::{MONEY, NUMBERS, Need};
 use super::sql::at;
@@ -19,6 +20,9 @@ const AGGREGATES: [(&[&str], &str); 4] = [
     (&["highest", "maximum", "largest"], "MAX"),
     (&["lowest", "minimum", "smallest"], "MIN"),
 ];
+
+/// Of groups, in percent: those of what rows belong to.
+const OWNER_PERCENT: usize = 25;
 
 pub fn count(ask: &mut Ask) -> Option<Query> {
     let mut query = ask.start(&[])?;
@@ -41,17 +45,32 @@ pub fn figure(ask: &mut Ask) -> Option<Query> {
 }
 
 pub fn figure_by(ask: &mut Ask) -> Option<Query> {
-    let mut query = ask.start(&[Need::Number, Need::Group])?;
-    let by = group(ask, &mut query)?;
-    query.group(&by.words, &by.sql, by.kind);
+    let is_by_name = ask.draw.chance(OWNER_PERCENT);
+    let by = if is_by_name { Need::Owner } else { Need::Group };
+    let mut query = ask.start(&[Need::Number, by])?;
+    match is_by_name {
+        true => group_by_name(ask, &mut query)?,
+        false => group(ask, &mut query)?,
+    }
     aggregate(ask, &mut query)?;
     Some(query)
 }
 
 pub fn count_by(ask: &mut Ask) -> Option<Query> {
+    if ask.draw.chance(OWNER_PERCENT) {
+        let mut query = ask.start(&[Need::Owner])?;
+        if ask.draw.chance(50) {
+            group_by_name(ask, &mut query)?;
+        } else {
+            let owner = ask.owner(&mut query)?;
+            ask.group_owner(&mut query, &owner);
+            ask.say("g", ask.table_at(owner.table).one.clone());
+        }
+        number(ask, &mut query);
+        return Some(query);
+    }
     let mut query = ask.start(&[Need::Group])?;
-    let by = group(ask, &mut query)?;
-    query.group(&by.words, &by.sql, by.kind);
+    group(ask, &mut query)?;
     number(ask, &mut query);
     Some(query)
 }
@@ -79,6 +98,24 @@ pub fn year_total(ask: &mut Ask) -> Option<Query> {
     let mut query = ask.start(&[Need::Date, Need::Number])?;
     year_condition(ask, &mut query)?;
     total(ask, &mut query)?;
+    Some(query)
+}
+
+pub fn word_figure(ask: &mut Ask) -> Option<Query> {
+    let mut query = ask.start(&[Need::Category, Need::Number])?;
+    word_condition(ask, &mut query)?;
+    aggregate(ask, &mut query)?;
+    Some(query)
+}
+
+pub fn distinct_count(ask: &mut Ask) -> Option<Query> {
+    let mut query = ask.start(&[Need::Category])?;
+    let column = ask.unused(&query, &[Content::Category])?;
+    let found = &ask.base_table().columns[column];
+    let words = format!("number of {}", plural(&found.label));
+    let sql = format!("COUNT(DISTINCT {})", at(0, &found.name));
+    query.value(&words, &sql, Kind::Number);
+    ask.say("cs", plural(&found.label));
     Some(query)
 }
 
@@ -147,12 +184,23 @@ fn aggregate(ask: &mut Ask, query: &mut Query) -> Option<()> {
     Some(())
 }
 
-/// A column to group by. Whether a missing value counts is not said, so all rows do.
-fn group(ask: &mut Ask, query: &mut Query) -> Option<Group> {
+/// Groups by a column of few words. Whether a missing value counts is not said, so all rows do.
+fn group(ask: &mut Ask, query: &mut Query) -> Option<()> {
     let group = ask.group(query)?;
     query.select.filters.clear();
-    ask.say("g", group.words.clone());
-    Some(group)
+    query.group(&group.words, &group.sql, group.kind);
+    ask.say("g", group.words);
+    Some(())
+}
+
+/// Groups by what owners are called; two may have one name, who asks in passing does not think
+/// of it. Figures per owner are what a loop teaches: here only the column is named.
+fn group_by_name(ask: &mut Ask, query: &mut Query) -> Option<()> {
+    let owner = ask.owner(query)?;
+    let (name, words) = owner.name?;
+    query.group(&words, &name, Kind::Text);
+    ask.say("g", words);
+    Some(())
 }
 
 fn by_period(ask: &mut Ask, needs: &[Need]) -> Option<Query> {

@@ -13,6 +13,21 @@ use super::{calendar, constants};
 /// A constant stands in quotes now and then; most people leave them out.
 const QUOTED_PERCENT: usize = 20;
 
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 pub fn all(ask: &mut Ask) -> Option<Query> {
     any_table(ask)
 }
@@ -23,7 +38,8 @@ pub fn columns(ask: &mut Ask) -> Option<Query> {
     let column = ask.unused(&query, &SHOWN)?;
     let shown = &ask.base_table().columns[column];
     if shown.content != Content::Name {
-        named(ask, &mut query)?;
+        // Rows of a list may be called nothing; then the column stands alone.
+        let _ = named(ask, &mut query);
     }
     show(&mut query, shown);
     ask.say("c", shown.label.clone());
@@ -77,6 +93,89 @@ pub fn bound(ask: &mut Ask) -> Option<Query> {
 pub fn of_year(ask: &mut Ask) -> Option<Query> {
     let mut query = every_row(ask, &[Need::Date])?;
     year_condition(ask, &mut query)?;
+    Some(query)
+}
+
+pub fn between(ask: &mut Ask) -> Option<Query> {
+    let mut query = every_row(ask, &[Need::Number])?;
+    let measure = ask.number(&mut query)?;
+    let column = &ask.base_table().columns[measure.column.1];
+    let least = constants::amount(column, &mut ask.constants, 10, 45)?;
+    let most = constants::amount(column, &mut ask.constants, 50, 90)?;
+    if least == most {
+        return None;
+    }
+    query.filter(format!("{} BETWEEN {least} AND {most}", measure.sql));
+    ask.say("x", least);
+    ask.say("z", most);
+    ask.say("m", measure.words);
+    Some(query)
+}
+
+pub fn with_two_words(ask: &mut Ask) -> Option<Query> {
+    let mut query = every_row(ask, &[Need::Category])?;
+    word_condition(ask, &mut query)?;
+    let column = ask.unused(&query, &[Content::Category])?;
+    let found = &ask.base_table().columns[column];
+    let (said, sql) = constant(ask, found)?;
+    query.filter(format!("{} = {sql}", at(0, &found.name)));
+    ask.say("w", said);
+    ask.say("k", found.label.clone());
+    Some(query)
+}
+
+pub fn containing(ask: &mut Ask) -> Option<Query> {
+    let mut query = every_row(ask, &[Need::Text])?;
+    let column = ask.unused(&query, &[Content::Name, Content::Text])?;
+    let found = &ask.base_table().columns[column];
+    let words = constants::words(found);
+    let parts = ask.constants.pick(&words)?.split(' ');
+    let parts: Vec<&str> = parts
+        .filter(|it| it.chars().all(char::is_alphabetic))
+        .collect();
+    let part = *ask.constants.pick(&parts)?;
+    let pattern = text_literal(&format!("%{part}%"));
+    query.filter(format!("{} LIKE {pattern}", at(0, &found.name)));
+    ask.say("c", found.label.clone());
+    ask.say("v", part);
+    Some(query)
+}
+
+pub fn of_owner_word(ask: &mut Ask) -> Option<Query> {
+    let mut query = every_row(ask, &[Need::Owner])?;
+    let owners = roles::owners(ask.schema, query.tables[0]);
+    let reference = *ask.draw.pick(&owners)?;
+    let place = query.join(ask.schema, 0, reference);
+    let owner = ask.table_at(query.tables[place]);
+    let words: Vec<&Column> = owner
+        .columns_of(&[Content::Category])
+        .map(|it| it.1)
+        .collect();
+    let column = *ask.draw.pick(&words)?;
+    let (said, sql) = constant(ask, column)?;
+    query.filter(format!("{} = {sql}", at(place, &column.name)));
+    ask.say("o", owner.one.clone());
+    ask.say("os", owner.many.clone());
+    ask.say("c", column.label.clone());
+    ask.say("v", said);
+    Some(query)
+}
+
+pub fn of_month(ask: &mut Ask) -> Option<Query> {
+    let mut query = every_row(ask, &[Need::Date])?;
+    let column = day(ask, &query)?;
+    let day = ask.day(&mut query, column);
+    let text = calendar::text(ask.day_in(day.column, 10, 90)?);
+    let (year, month) = (&text[..4], &text[..7]);
+    query.filter(format!("strftime('%Y-%m', {}) = '{month}'", day.sql));
+    let number: usize = text[5..7].parse().ok()?;
+    let name = MONTHS[number - 1];
+    let said = match ask.wording.below(3) {
+        0 => month.to_owned(),
+        _ => format!("{name} {year}"),
+    };
+    ask.say("d", day.words);
+    ask.say("mo", said);
     Some(query)
 }
 
@@ -201,7 +300,7 @@ fn whole(mut query: Query, ask: &mut Ask) -> Query {
     query
 }
 
-/// Shows what a row is called: its name, or its key.
+/// Shows what a row is called: its name, or its key; `None` if it has neither.
 fn named(ask: &mut Ask, query: &mut Query) -> Option<()> {
     let table = ask.base_table();
     ask.say("one", table.one.clone());
@@ -221,6 +320,7 @@ pub fn word_condition(ask: &mut Ask, query: &mut Query) -> Option<()> {
     let column = ask.unused(query, &[Content::Category])?;
     let found = &ask.base_table().columns[column];
     let (said, sql) = constant(ask, found)?;
+    query.used.push((0, column));
     query.filter(format!("{} = {sql}", at(0, &found.name)));
     ask.say("v", said);
     ask.say("c", found.label.clone());
@@ -267,10 +367,11 @@ pub fn day(ask: &mut Ask, query: &Query) -> Option<usize> {
     days.next().map(|(column, _)| column)
 }
 
-/// What rows are called, and a number of them that they are sorted by.
+/// What rows are called, and a number of them that they are sorted by; rows that are called
+/// nothing as they are.
 fn by_measure(ask: &mut Ask) -> Option<Query> {
     let mut query = ask.start(&[Need::Number])?;
-    named(ask, &mut query)?;
+    let is_named = named(ask, &mut query).is_some();
     let column = ask.unused(&query, &NUMBERS)?;
     let measure = ask.measure(&mut query, column);
     let is_highest = ask.draw.chance(70);
@@ -287,9 +388,14 @@ fn by_measure(ask: &mut Ask) -> Option<Query> {
     if measure.nullable && !is_highest {
         query.filter(format!("{} IS NOT NULL", measure.sql));
     }
-    let value = query.outputs.len();
-    query.value(&measure.words, &measure.sql, Kind::Number);
-    query.order.push((value, is_highest));
+    if is_named {
+        let value = query.outputs.len();
+        query.value(&measure.words, &measure.sql, Kind::Number);
+        query.order.push((value, is_highest));
+    } else {
+        query.star(&all_of(0));
+        order(&mut query, &measure.sql, is_highest);
+    }
     let (best, top) = (ask.word(best), ask.word(top));
     ask.say("best", best);
     ask.say("top", top);
