@@ -75,7 +75,7 @@ impl Settings {
             },
             average: 0.7,
             decay: 0.92,
-            first_rate: 0.5,
+            first_rate: 0.3,
             recipe: Recipe {
                 lora_rank: 8,
                 lora_alpha: 16.0,
