@@ -106,7 +106,7 @@ const ASKED: &[(&str, &str)] = &[
         "SELECT status, COUNT(*) AS n FROM orders GROUP BY status ORDER BY n DESC LIMIT 1",
     ),
 ];
-/// Base 11 answers sixteen of them as they are meant; another class of machine may round an
+/// Base 12 answers fifteen of them as they are meant; another class of machine may round an
 /// answer or two the other way.
 const LEAST: usize = 14;
 
