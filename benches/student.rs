@@ -66,7 +66,7 @@ fn main() {
     let started = Stopwatch::start();
     let arguments = Arguments::parse();
     let threads = arguments.threads;
-    antiks::base::world::keep_freed_memory();
+    antiks::base::world::hold_memory();
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -5,6 +5,8 @@
 //! - [`prefix`]: the first digits of an id, as a user gives them.
 //! - [`framed`]: JSON documents that carry the hash of their own bytes.
 //! - [`disk`]: the few file operations that durability rests on, behind a trait.
+//! - [`lock`]: a file that one process at a time holds.
+//! - [`calendar`]: days as numbers and text.
 //! - [`request`]: the hash that a call of a server is known by.
 //! - [`seed`]: random choices that repeat.
 //! - [`world`]: time, host and environment; the only place that asks for them.
@@ -12,10 +14,12 @@
 //! **Invariants.** Nothing here knows what an event or a lake is. Nothing outside
 //! [`world`] reads a clock, the environment or a random source (clippy holds this).
 
+pub mod calendar;
 pub mod canonical;
 pub mod disk;
 pub mod framed;
 pub mod id;
+pub mod lock;
 pub mod prefix;
 pub mod request;
 pub mod seed;

@@ -68,7 +68,7 @@ impl Evaluate {
         let candidate = found.as_ref().map(|(_, id, _)| *id).zip(adapter.as_ref());
         let iteration = found.as_ref().map_or(0, |(at, _, _)| *at);
         watch.begin(iteration, Phase::Evaluation, 2 * suite.asked.len());
-        let answered = stages.answer(&suite.asked, candidate, Purpose::Eval, &mut watch)?;
+        let answered = stages.answer(&suite.asked, candidate, Purpose::Eval, &[], &mut watch)?;
         if watch.is_stopped() {
             return Err(RoundError::Stopped.into());
         }

@@ -122,7 +122,7 @@ pub fn run() -> ExitCode {
     | Command::Train(_)
     | Command::Generate(_) = arguments.command
     {
-        world::keep_freed_memory();
+        world::hold_memory();
     }
     std::thread::scope(|scope| {
         let deep = std::thread::Builder::new()

@@ -43,7 +43,7 @@ pub struct ReplayIteration {
     stage: Vec<String>,
     #[command(flatten)]
     compute: Compute,
-    /// Print JSON: {identical, stages: [{iteration, name, identical, first_difference}]}
+    /// Print JSON: {identical, stages: [{iteration, name, identical, first_difference, seconds}]}
     #[arg(long)]
     json: bool,
 }
@@ -146,6 +146,7 @@ impl ReplayIteration {
                     json!({
                         "iteration": number, "name": it.stage.name(),
                         "identical": it.identical, "first_difference": it.first_difference,
+                        "seconds": it.seconds,
                     })
                 })
                 .collect();
@@ -160,7 +161,11 @@ impl ReplayIteration {
                     None => ("identical", &it.compared),
                     Some(difference) => ("DIFFERS  ", difference),
                 };
-                writeln!(out, "{number:>3} {:<11} {word}  {what}", it.stage.name())?;
+                let (name, seconds) = (it.stage.name(), it.seconds);
+                writeln!(
+                    out,
+                    "{number:>3} {name:<11} {word} {seconds:>6.1} s  {what}"
+                )?;
             }
             let verdict = match identical {
                 true => "All of it is identical",

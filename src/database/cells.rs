@@ -1,8 +1,9 @@
 //! The values of one column of an instance, top to bottom.
 
 use super::hostility::Hostility;
+use super::money_text;
 use super::schema::{Column, Content, Fill, Literal};
-use super::{calendar, money_text};
+use crate::base::calendar;
 use crate::base::seed::Random;
 
 const DAY_SECONDS: i64 = 86_400;

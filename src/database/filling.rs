@@ -3,7 +3,8 @@
 use super::domain::{Kind, Span};
 use super::naming::Term;
 use super::schema::{Content, Fill};
-use super::{calendar, invention, words};
+use super::{invention, words};
+use crate::base::calendar;
 use crate::base::seed::Random;
 
 /// How many names a column has to draw from.

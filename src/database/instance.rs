@@ -6,6 +6,7 @@ use super::hostility::Hostility;
 pub use super::plants::Plant;
 use super::plants::Planter;
 use super::schema::{Column, Content, Fill, Literal, Reference, Schema, Table, quoted};
+use crate::base::calendar;
 use crate::base::seed::Random;
 
 /// A database with its rows.
@@ -388,8 +389,8 @@ fn own_keys(column: &Column, count: usize, random: &mut Random) -> Vec<Literal> 
     while keys.len() < count {
         let key = match &column.fill {
             Fill::Days { first, .. } => {
-                let day = super::calendar::day_number(first).unwrap_or_default();
-                Literal::Text(super::calendar::day_text(day + next))
+                let day = calendar::day_number(first).unwrap_or_default();
+                Literal::Text(calendar::day_text(day + next))
             }
             _ if is_text => Literal::Text(format!("K-{next:05}")),
             _ => Literal::Integer(next),

@@ -6,7 +6,7 @@
 //! - [`naming`], [`invention`]: how names are spelt, and words that nobody has seen.
 //!   [`odd_names`]: names that must be quoted, and [`lists`]: tables without keys, for what is
 //!   read and not asked about.
-//! - [`words`]: pools of names and remarks. [`calendar`]: days as numbers and text.
+//! - [`words`]: pools of names and remarks.
 //! - [`instance`]: a schema's rows, made to tell right queries from wrong ones, out of
 //!   [`hostility`], [`cells`], [`groups`], [`money_text`] and the [`plants`] of a query's constants.
 //! - [`import`]: looks at the user's own file.
@@ -18,7 +18,6 @@
 //! same label. A generated name needs no quotes, but for [`odd_names`]. Nothing here judges
 //! SQL or asks questions.
 
-pub mod calendar;
 pub mod cells;
 pub mod content;
 pub mod domain;

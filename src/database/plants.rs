@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::calendar;
 use super::cells::{Cells, moment_text, number};
 use super::schema::{Column, Content, Fill, Literal};
+use crate::base::calendar;
 use crate::base::seed::Random;
 
 const DAY_SECONDS: i64 = 86_400;

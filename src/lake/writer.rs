@@ -24,7 +24,7 @@ use super::commit::{BlobFile, Commit, FORMAT, SnapshotFile, TreeHead};
 use super::error::{LakeError, damaged};
 use super::known::KnownIds;
 use super::layout;
-use super::lock::{Lock, Wait, take};
+use super::lock::{Wait, take};
 use super::log::Entry;
 use super::publish::{link_all, publish, writer_name};
 use super::recovery;
@@ -35,6 +35,7 @@ use super::tree::Tree;
 use crate::base::canonical::Reference;
 use crate::base::disk::{Disk, OsDisk, Staged, WriteError, WriteOnce};
 use crate::base::id::{BlobHash, Id, SnapshotHash};
+use crate::base::lock::FileLock;
 use crate::base::world::World;
 use crate::event::envelope::leaf_hash;
 use crate::event::registry::AnyEvent;
@@ -74,7 +75,7 @@ pub struct Writer {
     known: KnownIds,
     blobs: HashSet<BlobHash>,
     snapshots: HashSet<SnapshotHash>,
-    _lock: Option<Lock>,
+    _lock: Option<FileLock>,
 }
 
 impl Writer {
@@ -121,7 +122,11 @@ impl Writer {
         Self::open_locked(root, ground, lock)
     }
 
-    fn open_locked(root: &Path, ground: &Ground, lock: Option<Lock>) -> Result<Self, LakeError> {
+    fn open_locked(
+        root: &Path,
+        ground: &Ground,
+        lock: Option<FileLock>,
+    ) -> Result<Self, LakeError> {
         let lake = Lake::open(root)?;
         let files = Arc::new(write_once(root, ground));
         if lock.is_some() {

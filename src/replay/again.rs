@@ -4,6 +4,8 @@
 //! - Nothing is written, and nobody is paid: what a chat teacher said comes from the lake.
 //! - Each stage gets what was recorded of the one before, so that a stage is named only if
 //!   it differs itself.
+//! - What was recorded of a stage is compared with, and read along as a guess at each answer,
+//!   which costs nothing of an answer but its time ([`Stages::answer`]).
 //! - On the class of machine that recorded it, identical means the same ids. On another,
 //!   floating-point sums may differ in their last bits: then losses may differ by
 //!   [`LOSS_TOLERANCE`], answers in [`ANSWER_TOLERANCE`] of the questions, and scores by
@@ -13,6 +15,7 @@ use serde_json::Value as Json;
 
 use super::difference::first_difference;
 use crate::base::id::Id;
+use crate::base::world::Stopwatch;
 use crate::event::answer::Answer;
 use crate::event::checkpoint::Checkpoint;
 use crate::event::evaluation::Evaluation;
@@ -52,7 +55,7 @@ pub const STAGES: [Phase; 8] = [
 ];
 
 /// What doing a stage again showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StageReport {
     /// The stage.
     pub stage: Phase,
@@ -62,6 +65,8 @@ pub struct StageReport {
     pub compared: String,
     /// The first difference.
     pub first_difference: Option<String>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
 }
 
 /// What is done again.
@@ -97,6 +102,7 @@ impl Replay<'_> {
             let what = format!("the run has no iteration {number}");
             return Err(RoundError::Refused(what));
         }
+        let watch = Stopwatch::start();
         let needs_questions = [
             Phase::Challenges,
             Phase::Answers,
@@ -116,6 +122,7 @@ impl Replay<'_> {
             Err(RoundError::Teacher(stop)) => (Vec::new(), Some(stop.to_string())),
             Err(error) => return Err(error),
         };
+        let asking_seconds = watch.elapsed().as_secs_f64();
         let mut reports = Vec::new();
         for stage in STAGES {
             if !wanted.contains(&stage) || (stage == Phase::Sentinels && self.teacher.is_none()) {
@@ -124,6 +131,11 @@ impl Replay<'_> {
             if show.is_stopped() {
                 return Err(RoundError::Stopped);
             }
+            let watch = Stopwatch::start();
+            let made_before = match stage {
+                Phase::Challenges => asking_seconds,
+                _ => 0.0,
+            };
             let unasked = unasked.clone().filter(|_| needs_questions.contains(&stage));
             let (compared, first_difference) = match stage {
                 _ if unasked.is_some() => (String::new(), unasked),
@@ -141,6 +153,7 @@ impl Replay<'_> {
                 identical: first_difference.is_none(),
                 compared,
                 first_difference,
+                seconds: watch.elapsed().as_secs_f64() + made_before,
             };
             let line = match &report.first_difference {
                 None => format!("identical: {}", report.compared),
@@ -151,7 +164,7 @@ impl Replay<'_> {
                 phase: stage,
                 line,
                 figures: Json::Null,
-                seconds: None,
+                seconds: Some(report.seconds),
             });
             reports.push(report);
         }
@@ -187,7 +200,7 @@ impl Replay<'_> {
         show.begin(number, Phase::Answers, asked.len());
         let again = self
             .stages
-            .answer(asked, learner, Purpose::Train, show)?
+            .answer(asked, learner, Purpose::Train, &recorded, show)?
             .answers;
         let compared = format!("{} answers", recorded.len());
         Ok((compared, self.differing_answers(number, &recorded, &again)))
@@ -382,9 +395,10 @@ impl Replay<'_> {
         show: &mut dyn Show,
     ) -> Result<(Evaluation, Vec<Answer>), RoundError> {
         let asked = &self.suite.asked;
+        let expected = self.history.answered(number, Purpose::Eval);
         let answers = self
             .stages
-            .answer(asked, candidate, Purpose::Eval, show)?
+            .answer(asked, candidate, Purpose::Eval, &expected, show)?
             .answers;
         let grades = self.stages.grade(asked, &answers, number, show)?;
         let checkpoint = candidate.map(|(id, _)| id);

@@ -6,26 +6,14 @@ use std::fmt::Write;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use crate::base::calendar;
+
 /// Values nest this deep at most; a template can build no cycle, but a deep list.
 const MAX_DEPTH: usize = 64;
 const MAX_INDENT: usize = 16;
 /// What a unit of fuel pays for, as in minijinja itself.
 const BYTES_A_UNIT: u64 = 64;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const WEEKDAYS: [&str; 7] = [
     "Sunday",
     "Monday",
@@ -219,13 +207,16 @@ impl Json<'_> {
 pub fn strftime(format: &str, now_us: i64) -> Result<String, Error> {
     let seconds = now_us.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = calendar::parts(days);
     let (hour, minute) = (second / 3600, second / 60 % 60);
     let hour_of_12 = (hour + 11) % 12 + 1;
-    let month_name = MONTHS.get(month as usize - 1).copied().unwrap_or("");
+    let month_name = calendar::MONTHS
+        .get(month as usize - 1)
+        .copied()
+        .unwrap_or("");
     let weekday = (days + 4).rem_euclid(7);
     let weekday_name = WEEKDAYS.get(weekday as usize).copied().unwrap_or("");
-    let day_of_year = days - days_before(year) + 1;
+    let day_of_year = days - calendar::number_of(year, 1, 1) + 1;
     let mut out = String::new();
     let mut characters = format.chars();
     while let Some(character) = characters.next() {
@@ -270,27 +261,6 @@ pub fn strftime(format: &str, now_us: i64) -> Result<String, Error> {
         out.push_str(&piece);
     }
     Ok(out)
-}
-
-/// Year, month and day of a day since 1970-01-01 (Howard Hinnant's algorithm).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
-/// Days from 1970-01-01 to the first of January of `year`.
-fn days_before(year: i64) -> i64 {
-    let past = year - 1;
-    let leap = |year: i64| year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    365 * (year - 1970) + leap(past) - leap(1969)
 }
 
 fn invalid(what: &str) -> Error {

@@ -21,7 +21,7 @@
 //!   and in one process at a time.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +34,7 @@ use super::recipe::{self, Recipe};
 use super::run::{State, StepReport};
 use crate::base::disk::{Disk, Linked, WriteOnce};
 use crate::base::id::ContentHash;
+use crate::base::lock::FileLock;
 use crate::student::contents::Contents;
 use crate::student::weights::{Weights, write_f32};
 
@@ -91,8 +92,7 @@ struct StateRecord {
 pub struct TrainingFolder {
     path: PathBuf,
     files: WriteOnce,
-    /// Locked until it is closed.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl TrainingFolder {
@@ -126,20 +126,16 @@ impl TrainingFolder {
 
     fn lock(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
         let name = path.join(LOCK);
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(&name);
-        let file = file.map_err(TrainError::writing(&name))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                files: WriteOnce::new(disk, path, &path.join(STATES)),
-                _lock: file,
-            }),
-            Err(TryLockError::WouldBlock) => Err(TrainError::Running {
-                path: path.to_owned(),
-            }),
-            Err(TryLockError::Error(error)) => Err(TrainError::writing(&name)(error)),
-        }
+        let lock = FileLock::try_take(&name).map_err(TrainError::writing(&name))?;
+        let Some(lock) = lock else {
+            let path = path.to_owned();
+            return Err(TrainError::Running { path });
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            files: WriteOnce::new(disk, path, &path.join(STATES)),
+            _lock: lock,
+        })
     }
 
     /// Keeps a state, then lets go of all others.

@@ -5,7 +5,7 @@ use super::catalogue::RawColumn;
 use super::hints::{FLAGS, IDENTIFIERS, KINDS, MEASURES, MONEY, NAMES};
 use super::label;
 use super::sample::Profile;
-use crate::database::calendar;
+use crate::base::calendar;
 use crate::database::schema::{Content, Fill, Literal};
 
 /// More different words than that are no categories.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::ImportError;
-use crate::database::calendar;
+use crate::base::calendar;
 use crate::database::schema::{Column, Content, Fill, Literal, Reference, Schema, Table};
 
 const FORMAT: &str = "antiks.sample.v1";

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row};
 
 use super::catalogue::RawTable;
 use super::file::is_interrupted;
-use crate::database::calendar;
+use crate::base::calendar;
 use crate::database::schema::{Literal, quoted};
 
 /// At most so many rows are looked at.

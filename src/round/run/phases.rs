@@ -112,7 +112,9 @@ impl Run<'_> {
             false => recorded,
             true => {
                 let learner = self.learner.as_ref().map(|(id, adapter)| (*id, adapter));
-                let answered = self.stages.answer(asked, learner, Purpose::Train, show)?;
+                let answered = self
+                    .stages
+                    .answer(asked, learner, Purpose::Train, &[], show)?;
                 let observed = Observed::now(self.writer.world());
                 let note = self.note(number, Phase::Answers);
                 let mut draft = self.writer.begin(note);
@@ -327,7 +329,7 @@ impl Run<'_> {
             None => {
                 let asked = &self.suite.asked;
                 let stages = &self.stages;
-                let answered = stages.answer(asked, candidate, Purpose::Eval, show)?;
+                let answered = stages.answer(asked, candidate, Purpose::Eval, &[], show)?;
                 if show.is_stopped() {
                     return Err(RoundError::Stopped);
                 }

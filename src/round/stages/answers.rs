@@ -1,5 +1,7 @@
 //! What is answered, what its execution shows, and what the teacher says of it.
 
+use std::collections::HashMap;
+
 use super::super::asked::Asked;
 use super::super::calls::CallIds;
 use super::super::mark::{Answered, answers, grades, verdicts};
@@ -9,7 +11,9 @@ use super::super::pupil::Question;
 use super::super::report::{RoundError, Show};
 use super::super::tutor::Chat;
 use super::{Answering, Stages};
+use crate::base::id::Id;
 use crate::event::answer::Answer;
+use crate::event::challenge::Challenge;
 use crate::event::grade::Grade;
 use crate::event::words::Purpose;
 use crate::grading::Verdict;
@@ -55,7 +59,8 @@ impl Stages<'_> {
         events(self.ground(chat, iteration), asked, planted, calls)
     }
 
-    /// What a checkpoint answers.
+    /// What a checkpoint answers. What is `expected` of some questions, if anything, is only
+    /// read along: the answers are the same without it, but take longer.
     ///
     /// # Errors
     /// What the student says.
@@ -64,16 +69,25 @@ impl Stages<'_> {
         asked: &[Asked],
         learner: Answering<'_>,
         purpose: Purpose,
+        expected: &[Answer],
         show: &mut dyn Show,
     ) -> Result<Answered, RoundError> {
         let model = self.pupil.model(learner.map(|(_, adapter)| adapter))?;
-        // Most right answers are the reference word for word, so it is a good guess.
+        let expected: HashMap<Id<Challenge>, &str> = expected
+            .iter()
+            .map(|it| (it.challenge_id, it.text.as_str()))
+            .collect();
         let questions: Vec<Question<'_>> = asked
             .iter()
             .map(|it| Question {
                 schema: &it.proposal.schema,
                 text: &it.challenge.question,
-                guess: Some(&it.challenge.reference_sql),
+                // Most right answers are the reference word for word, so it is a good guess.
+                guess: Some(
+                    expected
+                        .get(&it.id)
+                        .unwrap_or(&it.challenge.reference_sql.as_str()),
+                ),
             })
             .collect();
         let said = self.pupil.answer(&model, &questions, || show.advance(""))?;

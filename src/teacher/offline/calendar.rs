@@ -1,6 +1,6 @@
 //! Days inside a column's values.
 
-use crate::database::calendar::{day_number, day_text, number_of, parts};
+use crate::base::calendar::{day_number, day_text, number_of, parts};
 use crate::database::schema::{Column, Fill, Literal};
 
 /// The day's number, counted from 1970-01-01, of an ISO date or moment.

@@ -1,5 +1,6 @@
 //! Everyday questions that show rows.
 
+use crate::base::calendar::MONTHS;
 use crate::database::naming::plural;
 use crate::database::schema::{Column, Content, text_literal};
 
@@ -12,21 +13,6 @@ use super::{calendar, constants};
 
 /// A constant stands in quotes now and then; most people leave them out.
 const QUOTED_PERCENT: usize = 20;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 pub fn all(ask: &mut Ask) -> Option<Query> {
     any_table(ask)
@@ -115,12 +101,7 @@ pub fn between(ask: &mut Ask) -> Option<Query> {
 pub fn with_two_words(ask: &mut Ask) -> Option<Query> {
     let mut query = every_row(ask, &[Need::Category])?;
     word_condition(ask, &mut query)?;
-    let column = ask.unused(&query, &[Content::Category])?;
-    let found = &ask.base_table().columns[column];
-    let (said, sql) = constant(ask, found)?;
-    query.filter(format!("{} = {sql}", at(0, &found.name)));
-    ask.say("w", said);
-    ask.say("k", found.label.clone());
+    condition_called(ask, &mut query, ["w", "k"])?;
     Some(query)
 }
 
@@ -317,13 +298,17 @@ fn show(query: &mut Query, column: &Column) {
 
 /// A word of a column of the first table, which the question names.
 pub fn word_condition(ask: &mut Ask, query: &mut Query) -> Option<()> {
+    condition_called(ask, query, ["v", "c"])
+}
+
+fn condition_called(ask: &mut Ask, query: &mut Query, names: [&'static str; 2]) -> Option<()> {
     let column = ask.unused(query, &[Content::Category])?;
     let found = &ask.base_table().columns[column];
     let (said, sql) = constant(ask, found)?;
     query.used.push((0, column));
     query.filter(format!("{} = {sql}", at(0, &found.name)));
-    ask.say("v", said);
-    ask.say("c", found.label.clone());
+    ask.say(names[0], said);
+    ask.say(names[1], found.label.clone());
     Some(())
 }
 

@@ -1,5 +1,21 @@
 //! Days as numbers and as ISO text, after the proleptic Gregorian calendar.
 
+/// The months in English.
+pub const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// The number of a day; 1970-01-01 is 0. `None` if the text is no day as `2024-03-31`.
 pub fn day_number(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
