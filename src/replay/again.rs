@@ -65,7 +65,7 @@ pub struct StageReport {
     pub compared: String,
     /// The first difference.
     pub first_difference: Option<String>,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds; the first that is done again makes the questions too.
     pub seconds: f64,
 }
 
@@ -102,7 +102,7 @@ impl Replay<'_> {
             let what = format!("the run has no iteration {number}");
             return Err(RoundError::Refused(what));
         }
-        let watch = Stopwatch::start();
+        let mut watch = Stopwatch::start();
         let needs_questions = [
             Phase::Challenges,
             Phase::Answers,
@@ -122,7 +122,6 @@ impl Replay<'_> {
             Err(RoundError::Teacher(stop)) => (Vec::new(), Some(stop.to_string())),
             Err(error) => return Err(error),
         };
-        let asking_seconds = watch.elapsed().as_secs_f64();
         let mut reports = Vec::new();
         for stage in STAGES {
             if !wanted.contains(&stage) || (stage == Phase::Sentinels && self.teacher.is_none()) {
@@ -131,11 +130,6 @@ impl Replay<'_> {
             if show.is_stopped() {
                 return Err(RoundError::Stopped);
             }
-            let watch = Stopwatch::start();
-            let made_before = match stage {
-                Phase::Challenges => asking_seconds,
-                _ => 0.0,
-            };
             let unasked = unasked.clone().filter(|_| needs_questions.contains(&stage));
             let (compared, first_difference) = match stage {
                 _ if unasked.is_some() => (String::new(), unasked),
@@ -153,8 +147,9 @@ impl Replay<'_> {
                 identical: first_difference.is_none(),
                 compared,
                 first_difference,
-                seconds: watch.elapsed().as_secs_f64() + made_before,
+                seconds: watch.elapsed().as_secs_f64(),
             };
+            watch = Stopwatch::start();
             let line = match &report.first_difference {
                 None => format!("identical: {}", report.compared),
                 Some(difference) => format!("differs: {difference}"),
