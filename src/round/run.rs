@@ -2,7 +2,8 @@
 //!
 //! **Invariants.**
 //! - What was committed is not made again, but for questions: they are made from the same
-//!   seeds, and must get the ids that they have.
+//!   seeds, and must get the ids that they have. That they tell right from wrong was proven
+//!   when they were recorded.
 //! - A crash at any point loses at most the phase that was not committed, and the run goes
 //!   on to the same events as if nothing had happened.
 
@@ -15,12 +16,12 @@ use serde_json::json;
 
 use super::beginning::{Beginning, refuse_another};
 use super::calls::Calls;
-use super::history::History;
+use super::history::{History, runs};
 use super::learn::Material;
 use super::measure::{FROZEN, Suite};
 use super::report::{Phase, PhaseReport, RoundError, Show};
 use super::settings::SELECTION;
-use super::stages::{Stages, suite_items};
+use super::stages::{Stages, recorded_suite, suite_items};
 use super::tutor::{Chat, Means, open, remembering};
 use super::write::{append, append_question, read_adapter};
 use crate::base::id::{ContentHash, Id};
@@ -97,14 +98,16 @@ impl<'a> Run<'a> {
         } = beginning;
         let watch = Stopwatch::start();
         show.begin(0, Phase::Begin, 6 * settings.suite_items);
-        let (items, suite_hash) = suite_items(
-            sandbox,
-            seed,
-            FROZEN,
-            settings.suite_items,
-            own.as_ref(),
-            show,
-        )?;
+        let lake = writer.lake();
+        let count = settings.suite_items;
+        let recorded = match runs(lake)?.into_iter().find(|(_, it)| it.name == name) {
+            Some((id, it)) => recorded_suite(&it, &History::read(lake, id)?, count, own.as_ref()),
+            None => None,
+        };
+        let (items, suite_hash) = match recorded {
+            Some(recorded) => recorded,
+            None => suite_items(sandbox, seed, FROZEN, count, own.as_ref(), show)?,
+        };
         let mut words = settings.to_words();
         // The selection's text decides what is trained on.
         words.push(Setting {

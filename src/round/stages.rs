@@ -20,6 +20,7 @@ use super::settings::Settings;
 use super::suite::{Item, build};
 use crate::base::id::{ContentHash, Id};
 use crate::base::seed::Random;
+use crate::event::challenge::Challenge;
 use crate::event::checkpoint::Checkpoint;
 use crate::event::envelope::event_id;
 use crate::event::evaluation::Evaluation;
@@ -28,6 +29,7 @@ use crate::event::run_started::RunStarted;
 use crate::event::words::{Purpose, Start};
 use crate::sandbox::Sandbox;
 use crate::student::adapter::Adapter;
+use crate::teacher::proposer::Proposal;
 
 /// Who asks the questions of suites, whoever asks those of a loop.
 const GRAMMAR: &str = "offline";
@@ -82,18 +84,28 @@ pub fn recorded_suite(
     own: Option<&OwnFile>,
 ) -> Option<(Vec<Item>, ContentHash)> {
     let all = history.asked(0, Purpose::Eval);
-    let recorded = all.get(..6 * items)?;
-    let again = recorded.par_iter().map(|(_, _, challenge)| {
+    let proposals = recorded_proposals(all.get(..6 * items)?, history, own)?;
+    let items = proposals.into_iter().map(Item::of);
+    let items: Vec<Item> = items.collect::<Option<_>>()?;
+    let hash = suite_hash(&items);
+    (Some(hash) == started.suite_hash).then_some((items, hash))
+}
+
+/// What recorded challenges of the grammar's were made from, as [`proposal_of`] makes it.
+fn recorded_proposals(
+    challenges: &[&Entry<Challenge>],
+    history: &History,
+    own: Option<&OwnFile>,
+) -> Option<Vec<Proposal>> {
+    let again = challenges.par_iter().map(|(_, _, challenge)| {
         let database = history.databases.get(&challenge.database_id)?;
         let schema = match (database.seed, own) {
             (None, Some(own)) => Arc::clone(&own.schema),
             _ => Arc::new(schema_of(database, |_| None)?),
         };
-        Item::of(proposal_of(challenge, database, schema)?)
+        proposal_of(challenge, database, schema)
     });
-    let items: Vec<Item> = again.collect::<Option<_>>()?;
-    let hash = suite_hash(&items);
-    (Some(hash) == started.suite_hash).then_some((items, hash))
+    again.collect()
 }
 
 impl Stages<'_> {

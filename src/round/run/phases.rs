@@ -15,6 +15,7 @@ use super::super::write::{append, append_answers, append_question};
 use super::Run;
 use super::tutored::{is_disputed, record_calls};
 use crate::base::id::{ContentHash, Id};
+use crate::base::world::Stopwatch;
 use crate::event::Observed;
 use crate::event::answer::Answer;
 use crate::event::checkpoint::Checkpoint;
@@ -40,6 +41,11 @@ impl Run<'_> {
             self.stages.settings.challenges,
         )?;
         let is_new = self.history.asked(number, Purpose::Train).is_empty();
+        let recorded = (!is_new).then(|| self.stages.recorded(number, &self.history));
+        if let Some(asked) = recorded.flatten() {
+            self.end_asking(show, number, is_new, watch, &asked, None)?;
+            return Ok(asked);
+        }
         let teacher = self.teacher(is_new)?;
         let mut posed = self.stages.propose(number, &self.history, teacher, show)?;
         let (drafts, losses) = (posed.drafts, posed.losses());
@@ -78,6 +84,21 @@ impl Run<'_> {
             draft.commit()?;
             asked
         };
+        let became = Some((drafts, losses));
+        self.end_asking(show, number, is_new, watch, &asked, became)?;
+        Ok(asked)
+    }
+
+    /// Says what is asked, and what became of a teacher's drafts, if there were any.
+    fn end_asking(
+        &mut self,
+        show: &mut dyn Show,
+        number: u32,
+        is_new: bool,
+        watch: Stopwatch,
+        asked: &[Asked],
+        became: Option<(usize, String)>,
+    ) -> Result<(), RoundError> {
         self.end(show, number, Phase::Challenges, is_new, watch, |run| {
             let databases: std::collections::BTreeSet<&str> =
                 asked.iter().map(|it| it.database.domain.as_str()).collect();
@@ -86,6 +107,7 @@ impl Run<'_> {
                 1 => "1 domain".to_owned(),
                 count => format!("{count} domains"),
             };
+            let (drafts, losses) = became.unwrap_or_default();
             if !losses.is_empty() {
                 line += &format!(" of {drafts} drafts; refused: {losses}");
             }
@@ -95,8 +117,7 @@ impl Run<'_> {
                 "cost_usd": cost_usd,
             });
             (line + &cost, figures)
-        })?;
-        Ok(asked)
+        })
     }
 
     pub(super) fn answer(

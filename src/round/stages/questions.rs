@@ -8,7 +8,7 @@ use super::super::focus::Focus;
 use super::super::history::History;
 use super::super::proposals::{Commission, Posed, pose};
 use super::super::report::{RoundError, Show};
-use super::Stages;
+use super::{Stages, recorded_proposals};
 use crate::base::seed::Random;
 use crate::event::words::Purpose;
 use crate::grading::admission::Split;
@@ -58,6 +58,18 @@ impl Stages<'_> {
             (proposal, call)
         });
         Asked::called(proposals, self.occasion(iteration, Purpose::Train), 0)
+    }
+
+    /// What was asked in an iteration as it was recorded: questions, references and instances
+    /// are made again, the proofs that they tell right from wrong are not. `None` if it comes
+    /// out otherwise, or did not come from the grammar.
+    pub fn recorded(&self, iteration: u32, history: &History) -> Option<Vec<Asked>> {
+        let recorded = history.asked(iteration, Purpose::Train);
+        let proposals = recorded_proposals(&recorded, history, self.own.as_ref())?;
+        let occasion = self.occasion(iteration, Purpose::Train);
+        let asked = Asked::all(proposals, occasion, 0);
+        let mut both = recorded.iter().zip(&asked);
+        both.all(|(it, asked)| it.1 == asked.id).then_some(asked)
     }
 
     fn by_grammar(
