@@ -17,9 +17,16 @@ const BUFFER_BYTES: usize = blake3::BLOCK_LEN;
 
 /// A stream of random choices.
 pub struct Random {
-    reader: OutputReader,
+    source: Source,
     buffer: [u8; BUFFER_BYTES],
     used: usize,
+}
+
+/// Where the bits of a stream come from. Many a stream is made and never drawn from, so that
+/// its path is hashed with the first draw.
+enum Source {
+    Path(Vec<u8>),
+    Output(OutputReader),
 }
 
 impl Random {
@@ -33,10 +40,8 @@ impl Random {
             bytes.extend_from_slice(&(name.len() as u64).to_le_bytes());
             bytes.extend_from_slice(name.as_bytes());
         }
-        let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
-        hasher.update(&bytes);
         Self {
-            reader: hasher.finalize_xof(),
+            source: Source::Path(bytes),
             buffer: [0; BUFFER_BYTES],
             used: BUFFER_BYTES,
         }
@@ -44,19 +49,30 @@ impl Random {
 
     /// Whether anything was drawn from it.
     pub fn is_begun(&self) -> bool {
-        self.reader.position() > 0
+        matches!(self.source, Source::Output(_))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
         if self.used == BUFFER_BYTES {
-            self.reader.fill(&mut self.buffer);
-            self.used = 0;
+            self.fill();
         }
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&self.buffer[self.used..self.used + 8]);
         self.used += 8;
         u64::from_le_bytes(bytes)
+    }
+
+    fn fill(&mut self) {
+        if let Source::Path(bytes) = &self.source {
+            let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
+            hasher.update(bytes);
+            self.source = Source::Output(hasher.finalize_xof());
+        }
+        if let Source::Output(reader) = &mut self.source {
+            reader.fill(&mut self.buffer);
+        }
+        self.used = 0;
     }
 
     /// A seed for something that draws its own stream.

@@ -149,7 +149,10 @@ fn text_keys(own: &Term, random: &mut Random) -> Vec<String> {
     let mut keys = Vec::new();
     for _ in 0..TEXT_KEY_COUNT {
         number += 1 + random.below(4);
-        keys.push(format!("{prefix}-{number:0width$}"));
+        // As often as this is done, no format is read for it.
+        let digits = number.to_string();
+        let zeros = &"00000"[digits.len().min(width)..width];
+        keys.push([&prefix, "-", zeros, &digits].concat());
     }
     keys
 }

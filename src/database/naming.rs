@@ -143,55 +143,61 @@ impl Style {
 
     /// What these words become in this database; now and then something odd.
     pub fn term(&self, words: &str, random: &mut Random) -> Term {
-        // Each word, and what stands for it in the name. Odd words are never shortened:
-        // nobody could tell them from their remains.
-        let both = |word: String| (word.clone(), word);
-        let words = words.split_whitespace();
-        let mut pairs: Vec<(String, String)> = words
-            .map(|word| (word.to_owned(), self.shortened(word)))
-            .collect();
-        if random.chance(self.odd_percent) && !pairs.is_empty() {
-            let last = pairs.len() - 1;
-            match random.below(100) {
-                0..25 if last > 0 => pairs[0] = both(invention::unusual(random)),
-                0..25 => pairs.insert(0, both(invention::unusual(random))),
-                25..42 => pairs.push(both(invention::unusual(random))),
-                42..62 => pairs[last] = both(invention::spliced(&pairs[last].0, random)),
-                62..80 => {
-                    // A slip in a name is not repeated by who asks for it.
-                    let place = random.below(pairs.len());
-                    pairs[place].1 = invention::misspelt(&pairs[place].1, random);
-                }
-                _ => pairs = vec![both(invention::unusual(random))],
+        // What stands for each word in the name. Odd words are never shortened: nobody could
+        // tell them from their remains.
+        let mut words: Vec<&str> = words.split_whitespace().collect();
+        let mut parts: Vec<String> = words.iter().map(|it| self.shortened(it)).collect();
+        let odd;
+        if random.chance(self.odd_percent) && !words.is_empty() {
+            let last = words.len() - 1;
+            let form = random.below(100);
+            if let 62..80 = form {
+                // A slip in a name is not repeated by who asks for it.
+                let place = random.below(parts.len());
+                parts[place] = invention::misspelt(&parts[place], random);
+            } else {
+                odd = match form {
+                    42..62 => invention::spliced(words[last], random),
+                    _ => invention::unusual(random),
+                };
+                let replaced = match form {
+                    0..25 if last > 0 => 0..1,
+                    0..25 => 0..0,
+                    25..42 => last + 1..last + 1,
+                    42..62 => last..last + 1,
+                    _ => 0..last + 1,
+                };
+                words.splice(replaced.clone(), [odd.as_str()]);
+                parts.splice(replaced, [odd.clone()]);
             }
         }
-        let (words, parts): (Vec<String>, Vec<String>) = pairs.into_iter().unzip();
-        Term {
-            label: words.join(" "),
-            parts,
-        }
+        let label = words.join(" ");
+        Term { label, parts }
     }
 
     /// The name of a table.
     pub fn table(&self, term: &Term) -> String {
-        let mut parts = term.parts.clone();
+        let many;
+        let mut parts: Vec<&str> = self.table_prefix.as_deref().into_iter().collect();
+        parts.extend(term.names());
         if self.is_plural
-            && let Some(last) = parts.last_mut()
+            && let Some(last) = term.parts.last()
         {
-            *last = plural(last);
+            many = plural(last);
+            parts.pop();
+            parts.push(&many);
         }
-        parts.splice(0..0, self.table_prefix.clone());
-        parts.extend(self.table_suffix.clone());
+        parts.extend(self.table_suffix.as_deref());
         self.join(&parts)
     }
 
     /// The name of a table's key.
     pub fn key(&self, table: &Term) -> String {
-        let mut parts = table.parts.clone();
+        let mut parts: Vec<&str> = table.names().collect();
         match self.key {
-            KeyForm::Plain => parts = vec!["id".to_owned()],
-            KeyForm::Suffixed => parts.push(self.key_suffix.clone()),
-            KeyForm::Prefixed(prefix) => parts.insert(0, prefix.to_owned()),
+            KeyForm::Plain => parts = vec!["id"],
+            KeyForm::Suffixed => parts.push(&self.key_suffix),
+            KeyForm::Prefixed(prefix) => parts.insert(0, prefix),
         }
         self.join(&parts)
     }
@@ -200,14 +206,14 @@ impl Style {
     /// reference has words of its own.
     pub fn reference(&self, target: &Term, target_key: &str, role: Option<&Term>) -> String {
         let is_plain = matches!(self.key, KeyForm::Plain);
-        let mut parts = role.unwrap_or(target).parts.clone();
+        let mut parts: Vec<&str> = role.unwrap_or(target).names().collect();
         match self.reference {
             ReferenceForm::AsKey if role.is_none() && !is_plain => return target_key.to_owned(),
-            ReferenceForm::AsKey if is_plain => parts.push("id".to_owned()),
+            ReferenceForm::AsKey if is_plain => parts.push("id"),
             ReferenceForm::AsKey | ReferenceForm::Suffixed => {
-                parts.push(self.reference_suffix.clone());
+                parts.push(&self.reference_suffix);
             }
-            ReferenceForm::Prefixed(prefix) => parts.insert(0, prefix.to_owned()),
+            ReferenceForm::Prefixed(prefix) => parts.insert(0, prefix),
             ReferenceForm::Bare => {}
         }
         self.join(&parts)
@@ -215,25 +221,26 @@ impl Style {
 
     /// The name of any other column.
     pub fn column(&self, table: &Term, term: &Term) -> String {
-        let mut parts = term.parts.clone();
-        match &self.column_prefix {
-            ColumnPrefix::None => {}
+        let initials: String;
+        let prefix = match &self.column_prefix {
+            ColumnPrefix::None => None,
             ColumnPrefix::Table => return self.owned_column(table, term),
             ColumnPrefix::Initials => {
-                let initials = table.parts.iter().filter_map(|part| part.chars().next());
-                parts.insert(0, initials.collect());
+                let firsts = table.names().filter_map(|part| part.chars().next());
+                initials = firsts.collect();
+                Some(initials.as_str())
             }
-            ColumnPrefix::Fixed(prefix) => parts.insert(0, prefix.clone()),
-        }
+            ColumnPrefix::Fixed(prefix) => Some(prefix.as_str()),
+        };
+        let parts: Vec<&str> = prefix.into_iter().chain(term.names()).collect();
         self.join(&parts)
     }
 
     /// The name of a column with its table's in front.
     pub fn owned_column(&self, table: &Term, term: &Term) -> String {
-        let mut parts = term.parts.clone();
-        let mut owner = table.parts.clone();
-        owner.retain(|part| !parts.contains(part));
-        parts.splice(0..0, owner);
+        let is_new = |part: &&str| !term.parts.iter().any(|it| it == part);
+        let owner = table.names().filter(is_new);
+        let parts: Vec<&str> = owner.chain(term.names()).collect();
         self.join(&parts)
     }
 
@@ -254,17 +261,18 @@ impl Style {
 
     /// A word is shortened everywhere in a database, or nowhere.
     fn shortened(&self, word: &str) -> String {
+        if self.abbreviated_percent == 0 {
+            return word.to_owned();
+        }
+        let known = ABBREVIATIONS.get(word);
         let path = ["database", "abbreviation", word];
-        if self.abbreviated_percent == 0
+        if (known.is_none() && word.len() < 6)
             || !Random::new(self.seed, &path).chance(self.abbreviated_percent)
         {
             return word.to_owned();
         }
-        if let Some(known) = ABBREVIATIONS.get(word) {
+        if let Some(known) = known {
             return (*known).to_owned();
-        }
-        if word.len() < 6 {
-            return word.to_owned();
         }
         match self.shortening {
             0 => word.chars().take(4).collect(),
@@ -278,7 +286,7 @@ impl Style {
         }
     }
 
-    fn join(&self, parts: &[String]) -> String {
+    fn join(&self, parts: &[&str]) -> String {
         let capitals = || parts.iter().map(|part| capital(part));
         match self.case {
             Case::Snake => parts.join("_"),
@@ -287,18 +295,22 @@ impl Style {
             Case::Pascal => capitals().collect(),
             Case::Joined => parts.concat(),
             Case::Camel => {
-                let rest: String = capitals().skip(1).collect();
-                parts.first().cloned().unwrap_or_default() + &rest
+                let first = parts.first().copied().unwrap_or_default().to_owned();
+                capitals().skip(1).fold(first, |text, part| text + &part)
             }
         }
     }
 }
 
 impl Term {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(String::as_str)
+    }
+
     /// The term with others' words in front.
     pub fn of(owner: &Self, rest: &Self) -> Self {
         Self {
-            label: format!("{} {}", owner.label, rest.label),
+            label: [owner.label.as_str(), &rest.label].join(" "),
             parts: owner.parts.iter().chain(&rest.parts).cloned().collect(),
         }
     }
@@ -308,12 +320,12 @@ impl Term {
 pub fn plural(word: &str) -> String {
     let ends = |endings: &[&str]| endings.iter().any(|it| word.ends_with(it));
     if word.ends_with('y') && !ends(&["ay", "ey", "oy", "uy"]) {
-        return format!("{}ies", word.trim_end_matches('y'));
+        return [word.trim_end_matches('y'), "ies"].concat();
     }
     if ends(&["s", "x", "z", "ch", "sh"]) {
-        return format!("{word}es");
+        return [word, "es"].concat();
     }
-    format!("{word}s")
+    [word, "s"].concat()
 }
 
 fn affix(known: &[&'static str], odd_percent: usize, random: &mut Random) -> String {
@@ -329,8 +341,9 @@ fn chosen(words: &[&'static str], random: &mut Random) -> &'static str {
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    let first = letters.next().map(|it| it.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+    let mut text = String::with_capacity(word.len());
+    text.extend(letters.next().map(|it| it.to_ascii_uppercase()));
+    text + letters.as_str()
 }
 
 #[cfg(test)]

@@ -4,28 +4,28 @@
 //! placed_on date)`. Names are written as SQL needs them; behind each stands what the
 //! column holds, which a declared type often doesn't say.
 
-use std::fmt::Write;
-
-use super::schema::{Content, Schema, quoted};
+use super::schema::{Content, Schema, push_quoted};
 
 /// The outline, without a line break at its end.
 pub fn outline(schema: &Schema) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(1024);
     for (place, table) in schema.tables.iter().enumerate() {
         if place > 0 {
             text.push('\n');
         }
-        text += &quoted(&table.name);
+        push_quoted(&table.name, &mut text);
         for (column_place, column) in table.columns.iter().enumerate() {
             text += if column_place == 0 { "(" } else { ", " };
-            text += &quoted(&column.name);
+            push_quoted(&column.name, &mut text);
             let reference = table.references.iter().find(|it| it.column == column_place);
             match reference {
                 Some(reference) => {
                     let target = &schema.tables[reference.target_table];
                     let key = &target.columns[reference.target_column];
-                    // Writing to a String does not fail.
-                    let _ = write!(text, " = {}.{}", quoted(&target.name), quoted(&key.name));
+                    text += " = ";
+                    push_quoted(&target.name, &mut text);
+                    text.push('.');
+                    push_quoted(&key.name, &mut text);
                 }
                 None => {
                     text.push(' ');

@@ -232,15 +232,30 @@ impl Literal {
 
 /// Text as an SQL literal.
 pub fn text_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    ["'", &text.replace('\'', "''"), "'"].concat()
 }
 
 /// A name as SQL wants it: in double quotes if it can't stand bare.
 pub fn quoted(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    push_quoted(name, &mut text);
+    text
+}
+
+/// Writes a name as [`quoted`] gives it.
+pub fn push_quoted(name: &str, text: &mut String) {
     if is_bare(name) {
-        return name.to_owned();
+        *text += name;
+        return;
     }
-    format!("\"{}\"", name.replace('"', "\"\""))
+    text.push('"');
+    for part in name.split_inclusive('"') {
+        *text += part;
+        if part.ends_with('"') {
+            text.push('"');
+        }
+    }
+    text.push('"');
 }
 
 /// Whether SQL knows a name without quotes: letters, digits and no keyword.

@@ -28,25 +28,38 @@ type List = LazyLock<Vec<&'static str>>;
 /// Up to `count` different members of a pool; `None` if there is no such pool.
 pub fn members(pool: &str, count: usize, random: &mut Random) -> Option<Vec<String>> {
     let mut members: Vec<String> = Vec::with_capacity(count);
+    let mut looks: Vec<u64> = Vec::with_capacity(count);
     // Small pools run dry; a bound on the tries ends that.
     for _ in 0..count * 8 {
         if members.len() == count {
             break;
         }
         let member = member(pool, random)?;
-        if !members.iter().any(|it| is_alike(it, &member)) {
+        let look = look(&member);
+        let is_new = !looks.contains(&look) || !members.iter().any(|it| is_alike(it, &member));
+        if is_new {
             members.push(member);
+            looks.push(look);
         }
     }
     Some(members)
 }
 
+/// A number that is the same for texts that are alike, and for others hardly ever (FNV-1a of
+/// the text in small letters).
+pub fn look(text: &str) -> u64 {
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+    let add = |look: u64, it: u8| (look ^ u64::from(it)).wrapping_mul(0x0100_0000_01b3);
+    match text.is_ascii() {
+        true => (text.bytes().map(|it| it.to_ascii_lowercase())).fold(START, add),
+        false => text.to_lowercase().bytes().fold(START, add),
+    }
+}
+
 /// Whether two texts differ in nothing but the size of letters.
 pub fn is_alike(one: &str, other: &str) -> bool {
-    match one.is_ascii() && other.is_ascii() {
-        true => one.eq_ignore_ascii_case(other),
-        false => one.to_lowercase() == other.to_lowercase(),
-    }
+    let are_ascii = || one.is_ascii() && other.is_ascii();
+    one.eq_ignore_ascii_case(other) || (!are_ascii() && one.to_lowercase() == other.to_lowercase())
 }
 
 /// The alternative lists of category words that are shared under `name`.
@@ -80,12 +93,12 @@ fn member(pool: &str, random: &mut Random) -> Option<String> {
         "course" => match r.below(3) {
             0 => chosen(&TITLES, r).to_owned(),
             1 => format!("{} {}", chosen(&TITLES, r), r.between(1, 4)),
-            _ => format!("{} {}", chosen(&COURSE_STARTS, r), chosen(&TITLES, r)),
+            _ => [chosen(&COURSE_STARTS, r), " ", chosen(&TITLES, r)].concat(),
         },
         "dish" => chosen(&DISHES, r).to_owned(),
         "treatment" => chosen(&TREATMENTS, r).to_owned(),
-        "plan" => format!("{} {}", chosen(&COMPANY_WORDS, r), chosen(&PLAN_ENDS, r)),
-        "unit" => format!("{} {}", chosen(&UNIT_STARTS, r), chosen(&UNIT_ENDS, r)),
+        "plan" => [chosen(&COMPANY_WORDS, r), " ", chosen(&PLAN_ENDS, r)].concat(),
+        "unit" => [chosen(&UNIT_STARTS, r), " ", chosen(&UNIT_ENDS, r)].concat(),
         "room" => format!("{}-{}", letters(1, r), r.between(101, 899)),
         "serial" => format!("{}-{}", letters(2, r), r.between(10_000, 99_999)),
         "plate" => format!(
@@ -96,8 +109,8 @@ fn member(pool: &str, random: &mut Random) -> Option<String> {
         ),
         "handle" => handle(r),
         "page" | "book" | "show" | "campaign" => title(r),
-        "field" => format!("{} {}", chosen(&COMPANY_WORDS, r), chosen(&FIELD_ENDS, r)),
-        "crop" => format!("{} {}", chosen(&COMPANY_WORDS, r), chosen(&CROPS, r)),
+        "field" => [chosen(&COMPANY_WORDS, r), " ", chosen(&FIELD_ENDS, r)].concat(),
+        "crop" => [chosen(&COMPANY_WORDS, r), " ", chosen(&CROPS, r)].concat(),
         "street" | "address" => {
             let kind = chosen(&STREET_KINDS, r);
             format!("{} {} {kind}", r.between(1, 180), chosen(&STREET_WORDS, r))
@@ -118,9 +131,9 @@ fn company(random: &mut Random) -> String {
     let first = chosen(&COMPANY_WORDS, random);
     let end = chosen(&COMPANY_ENDS, random);
     match random.below(3) {
-        0 => format!("{first} {end}"),
-        1 => format!("{first} {} {end}", chosen(&COMPANY_WORDS, random)),
-        _ => format!("{} {end}", chosen(&LAST_NAMES, random)),
+        0 => [first, " ", end].concat(),
+        1 => [first, " ", chosen(&COMPANY_WORDS, random), " ", end].concat(),
+        _ => [chosen(&LAST_NAMES, random), " ", end].concat(),
     }
 }
 
@@ -128,7 +141,7 @@ fn handle(random: &mut Random) -> String {
     let name = chosen(&FIRST_NAMES, random).to_lowercase();
     match random.below(3) {
         0 => format!("{name}{}", random.between(1, 999)),
-        1 => format!("{}_{name}", rare_word(random)),
+        1 => [rare_word(random), "_", &name].concat(),
         _ => format!("{}{}", rare_word(random), random.between(1, 99)),
     }
 }
@@ -136,11 +149,11 @@ fn handle(random: &mut Random) -> String {
 fn title(random: &mut Random) -> String {
     let noun = capital(rare_word(random));
     match random.below(5) {
-        0 => format!("The {} {noun}", chosen(&PRODUCT_WORDS, random)),
-        1 => format!("The {noun} of {}", chosen(&CITIES, random)),
-        2 => format!("{noun} and {}", capital(rare_word(random))),
-        3 => format!("{}'s {noun}", chosen(&FIRST_NAMES, random)),
-        _ => format!("A {noun} in {}", chosen(&CITIES, random)),
+        0 => ["The ", chosen(&PRODUCT_WORDS, random), " ", &noun].concat(),
+        1 => ["The ", &noun, " of ", chosen(&CITIES, random)].concat(),
+        2 => [&noun, " and ", &capital(rare_word(random))].concat(),
+        3 => [chosen(&FIRST_NAMES, random), "'s ", &noun].concat(),
+        _ => ["A ", &noun, " in ", chosen(&CITIES, random)].concat(),
     }
 }
 

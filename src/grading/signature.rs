@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, TableAlias, TableFactor,
     Value, ValueWithSpan, VisitMut, VisitorMut,
@@ -10,6 +12,8 @@ use sqlparser::ast::{
 
 use crate::base::id::ContentHash;
 use crate::database::schema::Schema;
+
+static FAMILY: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("antiks.family.v1"));
 
 /// The hash of a query's tree over a schema of a certain shape: names of tables and
 /// columns are replaced by their places in the schema, all other names by the order in
@@ -27,7 +31,7 @@ pub fn signature(schema: &Schema, shape_hash: [u8; 32], query: &Query) -> Conten
 /// What training and evaluation never share: the template of a question, and the shape
 /// of the schema that it is asked over.
 pub fn family(template: &str, shape_hash: [u8; 32]) -> ContentHash {
-    let mut hasher = blake3::Hasher::new_derive_key("antiks.family.v1");
+    let mut hasher = blake3::Hasher::new_from_context_key(&FAMILY);
     hasher.update(&shape_hash);
     hasher.update(template.as_bytes());
     ContentHash::new(*hasher.finalize().as_bytes())

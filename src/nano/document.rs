@@ -134,12 +134,17 @@ impl Document {
     /// It as bytes that tell it from any other.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1024);
-        write_sized(self.outline.as_bytes(), &mut bytes);
-        for turn in &self.turns {
-            write_sized(turn.question.as_bytes(), &mut bytes);
-            write_sized(turn.sql.as_bytes(), &mut bytes);
-        }
+        self.write(&mut bytes);
         bytes
+    }
+
+    /// Writes these bytes.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        write_sized(self.outline.as_bytes(), bytes);
+        for turn in &self.turns {
+            write_sized(turn.question.as_bytes(), bytes);
+            write_sized(turn.sql.as_bytes(), bytes);
+        }
     }
 
     /// It as a chat.

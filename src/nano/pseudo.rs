@@ -3,10 +3,9 @@
 //! They tie names and constants to the parts of a statement without asking for it as a
 //! teacher would: the statements of withheld intents are learned so, their questions not.
 
-use std::collections::BTreeMap;
-
 use crate::base::seed::Random;
 use crate::database::schema::Schema;
+use crate::database::words::look;
 
 /// What stands between the words now and then.
 const FILLERS: [&str; 24] = [
@@ -32,6 +31,10 @@ enum Piece<'a> {
 /// The words of a statement over a schema in a muddle.
 pub fn pseudo_question(sql: &str, schema: &Schema, random: &mut Random) -> String {
     let labels = labels(schema);
+    let label = |name| {
+        let look = look(name);
+        labels.iter().find(|it| it.0 == look).map(|it| it.1)
+    };
     let mut words: Vec<String> = Vec::new();
     for piece in pieces(sql) {
         let word = match piece {
@@ -40,8 +43,8 @@ pub fn pseudo_question(sql: &str, schema: &Schema, random: &mut Random) -> Strin
                 if !random.chance(NAMED_PERCENT) {
                     continue;
                 }
-                match labels.get(&name.to_lowercase()) {
-                    Some(label) if random.chance(IN_WORDS_PERCENT) => (*label).to_owned(),
+                match label(name) {
+                    Some(label) if random.chance(IN_WORDS_PERCENT) => label.to_owned(),
                     Some(_) => name.to_owned(),
                     // A name that the statement gives is told in words.
                     None => name.replace('_', " "),
@@ -75,18 +78,13 @@ pub fn pseudo_question(sql: &str, schema: &Schema, random: &mut Random) -> Strin
     text
 }
 
-/// What tables and columns are called, by their names in lower case.
-fn labels(schema: &Schema) -> BTreeMap<String, &str> {
-    let mut labels = BTreeMap::new();
-    for table in &schema.tables {
-        for column in &table.columns {
-            labels
-                .entry(column.name.to_lowercase())
-                .or_insert(column.label.as_str());
-        }
-        labels.insert(table.name.to_lowercase(), table.many.as_str());
-    }
-    labels
+/// What tables and columns are called, by the looks of their names; tables come first.
+fn labels(schema: &Schema) -> Vec<(u64, &str)> {
+    let tables = schema.tables.iter();
+    let tables = tables.map(|it| (look(&it.name), it.many.as_str()));
+    let columns = schema.tables.iter().flat_map(|it| &it.columns);
+    let columns = columns.map(|it| (look(&it.name), it.label.as_str()));
+    tables.chain(columns).collect()
 }
 
 fn pieces(sql: &str) -> Vec<Piece<'_>> {

@@ -4,7 +4,14 @@
 //! name; which ones differs from intent to intent, so that each construction is learned
 //! from some intents and tried on others.
 
+use std::sync::LazyLock;
+
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
+
 use super::offline::Intent;
+
+static CONTEXT: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("antiks.held-out.v1"));
 
 /// Of the constructions of an intent, how many are held out.
 const HELD_OUT: usize = 2;
@@ -24,8 +31,9 @@ pub fn trained_phrasings(intent: &Intent) -> Vec<usize> {
 
 /// The phrasings that only evaluation uses, in their order.
 pub fn held_out_phrasings(intent: &Intent) -> Vec<usize> {
-    let hash = blake3::derive_key("antiks.held-out.v1", intent.name.as_bytes());
-    let first = usize::from(hash[0]);
+    let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
+    hasher.update(intent.name.as_bytes());
+    let first = usize::from(hasher.finalize().as_bytes()[0]);
     let places = first..first + HELD_OUT.min(intent.phrasings());
     let mut held_out: Vec<usize> = places.map(|it| it % intent.phrasings()).collect();
     held_out.sort_unstable();

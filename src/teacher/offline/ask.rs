@@ -1,6 +1,7 @@
 //! What an intent works with: the schema, the streams of choices, and what the question
 //! has to say besides its core.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
@@ -97,7 +98,7 @@ pub struct Ask<'a> {
     /// What else must be said.
     pub notes: Vec<Note>,
     /// The structure, in words of the template.
-    pub tags: Vec<String>,
+    pub tags: Vec<Cow<'static, str>>,
     /// What a good answer uses.
     pub requirements: BTreeSet<Requirement>,
     /// The day that counts as today.
@@ -146,7 +147,7 @@ impl<'a> Ask<'a> {
     }
 
     /// Adds a word to the template.
-    pub fn tag(&mut self, tag: impl Into<String>) {
+    pub fn tag(&mut self, tag: impl Into<Cow<'static, str>>) {
         self.tags.push(tag.into());
     }
 
@@ -189,9 +190,8 @@ impl<'a> Ask<'a> {
     }
 
     /// One of some wordings.
-    pub fn word(&mut self, words: &[&str]) -> String {
-        let word = self.wording.pick(words);
-        (*word.unwrap_or(&"")).to_owned()
+    pub fn word<'w>(&mut self, words: &[&'w str]) -> &'w str {
+        self.wording.pick(words).copied().unwrap_or_default()
     }
 
     /// One of a column's words, as SQL.

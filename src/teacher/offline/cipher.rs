@@ -46,56 +46,74 @@ pub fn encipher(frame: &str, tongue: usize) -> String {
 /// Calls what a query computes by made-up words of a tongue; gives its statement with their
 /// names.
 pub fn encipher_outputs(schema: &Schema, query: &mut Query, sql: &str, tongue: usize) -> String {
-    let columns = schema.tables.iter().flat_map(|it| &it.columns);
-    let known: Vec<&str> = columns.map(|it| it.name.as_str()).collect();
-    let mut sql = sql.to_owned();
+    let columns = || schema.tables.iter().flat_map(|it| &it.columns);
+    let is_known = |name: &str| columns().any(|it| it.name.eq_ignore_ascii_case(name));
+    let mut renamed = Vec::with_capacity(query.outputs.len());
     for place in 0..query.outputs.len() {
-        let name = query.outputs[place].name.clone();
-        if name.starts_with('"') || known.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
+        let output = &query.outputs[place];
+        if output.name.starts_with('"') || is_known(&output.name) {
             continue;
         }
-        let words = words_for(&query.outputs[place].words, tongue);
+        let words = words_for(&output.words, tongue);
         let new = snake(&words);
-        let is_taken = |it: &&str| it.eq_ignore_ascii_case(&new);
-        if known.iter().any(is_taken) || query.outputs.iter().any(|it| it.name == new) {
+        if is_known(&new) || query.outputs.iter().any(|it| it.name == new) {
             continue;
         }
-        sql = with_name(&sql, &name, &new);
         let output = &mut query.outputs[place];
-        (output.words, output.name) = (words, new);
+        output.words = words;
+        renamed.push((std::mem::replace(&mut output.name, new), place));
     }
-    sql
+    let names = renamed.iter().map(|(old, place)| {
+        let new = query.outputs[*place].name.as_str();
+        (old.as_str(), new)
+    });
+    with_names(sql, &names.collect::<Vec<_>>())
 }
 
-/// The statement with one name in place of another, outside of quotes.
-fn with_name(sql: &str, old: &str, new: &str) -> String {
-    let is_in = |it: char| it.is_alphanumeric() || it == '_';
-    let mut text = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some(first) = rest.chars().next() {
+/// The statement with some names in place of others, outside of quotes.
+fn with_names(sql: &str, names: &[(&str, &str)]) -> String {
+    // Outside of quotes all letters are ASCII.
+    let is_in = |it: &u8| it.is_ascii_alphanumeric() || *it == b'_';
+    let mut text = String::with_capacity(sql.len() + 16 * names.len());
+    let (mut done, mut place) = (0, 0);
+    let bytes = sql.as_bytes();
+    while let Some(first) = bytes.get(place) {
+        let start = place;
+        let after = &bytes[start + 1..];
         let len = match first {
-            '\'' | '"' => rest[1..].find(first).map_or(rest.len(), |it| it + 2),
-            _ if is_in(first) => rest.find(|it| !is_in(it)).unwrap_or(rest.len()),
-            other => other.len_utf8(),
+            b'\'' | b'"' => after.iter().position(|it| it == first).map(|it| it + 1),
+            _ if is_in(first) => after.iter().position(|it| !is_in(it)),
+            _ => Some(0),
         };
-        let (piece, after) = rest.split_at(len);
-        text += if piece == old { new } else { piece };
-        rest = after;
+        place += 1 + len.unwrap_or(after.len());
+        if !is_in(first) {
+            continue;
+        }
+        let name = &sql[start..place];
+        if let Some((_, new)) = names.iter().find(|(old, _)| *old == name) {
+            text += &sql[done..start];
+            text += new;
+            done = place;
+        }
     }
-    text
+    text + &sql[done..]
 }
 
 fn words_for(between: &str, tongue: usize) -> String {
-    let letters: String = between
-        .chars()
-        .filter(|it| it.is_alphanumeric() || *it == ' ')
-        .collect();
-    let letters = letters.trim().to_lowercase();
+    let mut letters = String::with_capacity(between.len());
+    for letter in between.chars() {
+        match letter {
+            'a'..='z' | '0'..='9' | ' ' => letters.push(letter),
+            _ if letter.is_alphanumeric() => letters.extend(letter.to_lowercase()),
+            _ => {}
+        }
+    }
+    let letters = letters.trim();
     if letters.is_empty() {
         return between.to_owned();
     }
     let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
-    hasher.update(tongue.to_string().as_bytes());
+    hasher.update(&[b'0' + tongue as u8]);
     hasher.update(letters.as_bytes());
     let hash = *hasher.finalize().as_bytes();
     let count = letters.split(' ').count().div_ceil(WORDS_EACH).min(3);
@@ -111,18 +129,9 @@ fn words_for(between: &str, tongue: usize) -> String {
         }
     }
     // Slots stay apart from the words, as they were.
-    let (first, last) = (
-        between.find(char::is_alphanumeric),
-        between.rfind(char::is_alphanumeric),
-    );
-    let end = |at: usize| {
-        between[at..]
-            .chars()
-            .next()
-            .map_or(at, |it| at + it.len_utf8())
-    };
-    let before = &between[..first.unwrap_or(0)];
-    let after = &between[last.map_or(between.len(), end)..];
+    let is_sign = |it: char| !it.is_alphanumeric();
+    let before = &between[..between.find(char::is_alphanumeric).unwrap_or(0)];
+    let after = &between[between.trim_end_matches(is_sign).len()..];
     [before, &words, after].concat()
 }
 
@@ -152,6 +161,6 @@ mod tests {
     fn names_are_replaced_where_they_are_names() {
         let sql = "SELECT a AS b, 'b ''b' FROM \"b\" ORDER BY b, bb";
         let wanted = "SELECT a AS c, 'b ''b' FROM \"b\" ORDER BY c, bb";
-        assert_eq!(with_name(sql, "b", "c"), wanted);
+        assert_eq!(with_names(sql, &[("b", "c"), ("c", "d")]), wanted);
     }
 }

@@ -6,16 +6,15 @@ use crate::database::schema::{Column, Fill, Literal};
 const MAX_WORD_LEN: usize = 40;
 
 /// The words that a column holds, each once.
-pub fn words(column: &Column) -> Vec<String> {
+pub fn words(column: &Column) -> Vec<&str> {
     let mut words = Vec::new();
-    let mut add = |word: &String| {
-        let is_fit = !word.trim().is_empty() && word.trim() == word && word.len() <= MAX_WORD_LEN;
-        if is_fit && !words.contains(word) {
-            words.push(word.clone());
+    let mut add = |word| {
+        if is_fit(word) && !words.contains(&word) {
+            words.push(word);
         }
     };
     match &column.fill {
-        Fill::Words(list) => list.iter().for_each(&mut add),
+        Fill::Words(list) => list.iter().for_each(|it| add(it.as_str())),
         Fill::Samples(samples) => {
             for sample in samples {
                 if let Literal::Text(text) = sample {
@@ -26,6 +25,12 @@ pub fn words(column: &Column) -> Vec<String> {
         _ => {}
     }
     words
+}
+
+/// Whether a word can stand in a question.
+fn is_fit(word: &str) -> bool {
+    let trimmed = word.trim();
+    !trimmed.is_empty() && trimmed.len() == word.len() && word.len() <= MAX_WORD_LEN
 }
 
 /// A round number that lies between two percentages of the way from the least to the

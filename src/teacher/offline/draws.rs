@@ -56,8 +56,8 @@ impl<'a> Ask<'a> {
                 "is given (not NULL)",
                 "is not missing (NULL)",
             ]);
-            query.filter(format!("{} IS NOT NULL", at(0, &found.name)));
-            self.clause(format!("{label} {end}"), format!("{label} not NULL"));
+            query.filter(at(0, &found.name) + " IS NOT NULL");
+            self.clause([label, " ", end].concat(), [label, " not NULL"].concat());
             self.tag("known");
         }
     }
@@ -91,7 +91,7 @@ impl<'a> Ask<'a> {
         }
         Measure {
             sql: if is_text {
-                format!("CLEAN_NUMERIC({raw})")
+                ["CLEAN_NUMERIC(", &raw, ")"].concat()
             } else {
                 raw.clone()
             },
@@ -106,14 +106,14 @@ impl<'a> Ask<'a> {
     /// Drops rows where a measure is missing or can't be read, and says so.
     pub fn only_measured(&mut self, query: &mut Query, measure: &Measure) {
         if measure.nullable {
-            query.filter(format!("{} IS NOT NULL", measure.sql));
+            query.filter([&measure.sql, " IS NOT NULL"].concat());
             let words = &measure.words;
             if measure.is_text {
                 let end = self.word(&["can be read as a number", "is a readable number"]);
-                self.clause(format!("{words} {end}"), format!("{words} readable"));
+                self.clause([words, " ", end].concat(), [words, " readable"].concat());
             } else {
                 let end = self.word(&["is not missing", "is known"]);
-                self.clause(format!("{words} {end}"), format!("{words} not NULL"));
+                self.clause([words, " ", end].concat(), [words, " not NULL"].concat());
             }
             self.tag("measured");
         }
@@ -276,12 +276,11 @@ impl<'a> Ask<'a> {
         let from = self.table_at(table);
         let target = self.table_at(from.references[reference].target_table);
         let (many, one) = (&from.many, &target.one);
-        let full = [
-            format!("Leave out {many} without a matching {one}"),
-            format!("Only {many} with an existing {one} count"),
-        ];
-        let full = self.wording.pick(&full).cloned().unwrap_or_default();
-        self.note(full, format!("only {many} with an existing {one}"));
+        let full = match self.wording.below(2) {
+            0 => ["Leave out ", many, " without a matching ", one].concat(),
+            _ => ["Only ", many, " with an existing ", one, " count"].concat(),
+        };
+        self.note(full, ["only ", many, " with an existing ", one].concat());
     }
 
     /// A column of what a reference leads to, in words: `customer country`.

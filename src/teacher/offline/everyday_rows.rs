@@ -340,7 +340,14 @@ fn constant(ask: &mut Ask, column: &Column) -> Option<(String, String)> {
     let word = ask.constants.pick(&words)?;
     let sql = text_literal(word);
     let is_quoted = ask.wording.chance(QUOTED_PERCENT);
-    Some((if is_quoted { sql.clone() } else { word.clone() }, sql))
+    Some((
+        if is_quoted {
+            sql.clone()
+        } else {
+            (*word).to_owned()
+        },
+        sql,
+    ))
 }
 
 /// The date that is meant: any that the question names, else the first of the table.

@@ -45,7 +45,9 @@ mod time_series;
 mod time_series_more;
 mod wording;
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use crate::base::seed::Random;
 use crate::database::schema::Schema;
@@ -96,17 +98,25 @@ pub fn intents() -> Vec<&'static Intent> {
     all.into_iter().flatten().collect()
 }
 
+/// The frames of every intent in every tongue.
+static CIPHERED: LazyLock<HashMap<&str, Vec<[String; cipher::TONGUES]>>> = LazyLock::new(|| {
+    let in_all = |frame| std::array::from_fn(|tongue| cipher::encipher(frame, tongue));
+    let all = intents().into_iter().chain(everyday_intents());
+    all.map(|it| (it.name, it.frames.into_iter().map(in_all).collect()))
+        .collect()
+});
+
 /// What people ask in passing, for [`Grammar::draft_everyday`]. No teacher asks it.
 pub fn everyday_intents() -> &'static [Intent] {
     everyday::INTENTS
 }
 
 /// A schema that questions are put into words for.
-pub struct Grammar(Schema);
+pub struct Grammar<'a>(Cow<'a, Schema>);
 
-impl Grammar {
+impl<'a> Grammar<'a> {
     /// The grammar over a schema.
-    pub fn new(schema: &Schema) -> Self {
+    pub fn new(schema: &'a Schema) -> Self {
         Self(spoken(schema))
     }
 
@@ -167,7 +177,7 @@ impl Grammar {
     /// A draft of the same intent and difficulty whose template is equal, or as near as
     /// this schema lets it be; `None` if it has nothing that the intent could ask about.
     pub fn sibling(&self, of: &Draft, phrasings: &[usize], seed: u64) -> Option<Draft> {
-        let schema = &self.0;
+        let schema = self.0.as_ref();
         let all = intents();
         let intent = all
             .iter()
@@ -197,11 +207,11 @@ impl Grammar {
 
 /// The intents that a schema can be asked.
 pub fn fitting(schema: &Schema) -> Vec<&'static Intent> {
-    let schema = &spoken(schema);
+    let schema = spoken(schema);
     let mut found = intents();
     found.retain(|intent| {
         let mut seeds = 0..FITTING_SEEDS;
-        seeds.any(|seed| draft(schema, intent, Difficulty::Easy, &[], seed).is_some())
+        seeds.any(|seed| draft(&schema, intent, Difficulty::Easy, &[], seed).is_some())
     });
     found
 }
@@ -212,7 +222,7 @@ pub fn fitting(schema: &Schema) -> Vec<&'static Intent> {
 ///
 /// The schema has nothing that any such intent could ask about.
 pub fn propose(schema: &Schema, wish: &Wish, seed: u64) -> Result<Draft, NoFit> {
-    let schema = &spoken(schema);
+    let schema = spoken(schema);
     let mut pool = intents();
     pool.retain(|intent| match &wish.intent {
         Some(name) => intent.name == name,
@@ -221,8 +231,8 @@ pub fn propose(schema: &Schema, wish: &Wish, seed: u64) -> Result<Draft, NoFit> 
     Random::new(seed, &["offline", "intent"]).shuffle(&mut pool);
     let mut drafts = pool
         .iter()
-        .filter_map(|intent| draft(schema, intent, wish.difficulty, &wish.phrasings, seed));
-    drafts.next().ok_or_else(|| no_fit(schema, wish))
+        .filter_map(|intent| draft(&schema, intent, wish.difficulty, &wish.phrasings, seed));
+    drafts.next().ok_or_else(|| no_fit(&schema, wish))
 }
 
 /// A draft of the same intent and difficulty whose template is equal, or as near as this
@@ -357,8 +367,8 @@ fn attempted(
         Telling::Cipher { tongue, .. } => {
             ask_for_tools(&mut ask, &reference_sql);
             reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
-            let frame = cipher::encipher(frame, tongue);
-            wording::question(&mut ask, &query, &frame, phrasing)
+            let frames = &CIPHERED[intent.name];
+            wording::question(&mut ask, &query, &frames[phrasing][tongue], phrasing)
         }
     };
     if question.len() > MAX_QUESTION_BYTES {
@@ -368,7 +378,7 @@ fn attempted(
         category: intent.category,
         difficulty,
         intent: Some(intent.name.to_owned()),
-        phrasing: Some(format!("{}/{phrasing}", intent.name)),
+        phrasing: Some([intent.name, "/", &phrasing.to_string()].concat()),
         question,
         ordered: !query.order.is_empty(),
         requirements: ask.requirements.iter().copied().collect(),
@@ -390,9 +400,12 @@ fn begun<'a>(
     let is_short = matches!(telling, Telling::Short(_));
     let attempt = attempt.to_string();
     let stream = |what: &str| Random::new(seed, &["offline", intent.name, what, &attempt]);
-    let mut modifiers = intent.modifiers.to_vec();
-    stream("modifiers").shuffle(&mut modifiers);
-    modifiers.truncate(difficulty.modifiers());
+    let mut modifiers = Vec::new();
+    if difficulty.modifiers() > 0 {
+        modifiers.extend_from_slice(intent.modifiers);
+        stream("modifiers").shuffle(&mut modifiers);
+        modifiers.truncate(difficulty.modifiers());
+    }
     if is_short {
         // What these add to the result is said with the outputs alone.
         let adds = [Modifier::Second, Modifier::By, Modifier::Harder];
@@ -423,7 +436,7 @@ fn begun<'a>(
 
 /// The intent and its structure; in which order modifiers were drawn doesn't matter.
 fn template(intent: &Intent, ask: &Ask) -> String {
-    let mut tags: Vec<&str> = ask.tags.iter().map(String::as_str).collect();
+    let mut tags: Vec<&str> = ask.tags.iter().map(AsRef::as_ref).collect();
     tags.sort_unstable();
     tags.insert(0, intent.name);
     tags.join("|")

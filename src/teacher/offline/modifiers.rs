@@ -122,9 +122,12 @@ impl<'a> Ask<'a> {
             Condition::Word(from, column) => {
                 let (found, sql, whose) = self.subject(query, from, column);
                 let word = self.word_of(found)?;
-                query.filter(format!("{sql} = {word}"));
+                query.filter([&sql, " = ", &word].concat());
                 let is = self.word(&["is", "is", "equals"]);
-                self.clause(format!("{whose} {is} {word}"), format!("{whose} = {word}"));
+                self.clause(
+                    [&whose, " ", is, " ", &word].concat(),
+                    [&whose, " = ", &word].concat(),
+                );
                 self.tag(if from.is_some() {
                     "where_parent"
                 } else {
@@ -134,11 +137,11 @@ impl<'a> Ask<'a> {
             Condition::EitherWord(from, column) => {
                 let (found, sql, whose) = self.subject(query, from, column);
                 let words = self.words_of(found, 2)?;
-                query.filter(format!("{sql} IN ({})", words.join(", ")));
+                query.filter([&sql, " IN (", &words.join(", "), ")"].concat());
                 let either = self.word(&["is", "is either"]);
                 self.clause(
-                    format!("{whose} {either} {}", words.join(" or ")),
-                    format!("{whose} {}", words.join(" or ")),
+                    [&whose, " ", either, " ", &words.join(" or ")].concat(),
+                    [&whose, " ", &words.join(" or ")].concat(),
                 );
                 self.tag(if from.is_some() {
                     "where_parent_in"
@@ -149,11 +152,11 @@ impl<'a> Ask<'a> {
             Condition::OtherWord(column) => {
                 let (found, sql, whose) = self.subject(query, None, column);
                 let word = self.word_of(found)?;
-                query.filter(format!("{sql} <> {word}"));
+                query.filter([&sql, " <> ", &word].concat());
                 let is = self.word(&["is not", "is anything but", "differs from"]);
                 self.clause(
-                    format!("{whose} {is} {word}"),
-                    format!("{whose} not {word}"),
+                    [&whose, " ", is, " ", &word].concat(),
+                    [&whose, " not ", &word].concat(),
                 );
                 self.tag("where_not");
             }
@@ -268,11 +271,11 @@ impl<'a> Ask<'a> {
             ("<=", ["is at most", "is no more than"]),
             ("<", ["is less than", "is under"]),
         ])?;
-        query.filter(format!("{} {sign} {value}", measure.sql));
+        query.filter([&measure.sql, " ", sign, " ", &value].concat());
         let (words, form) = (&measure.words, self.word(&forms));
         self.clause(
-            format!("{words} {form} {value}"),
-            format!("{words} {sign} {value}"),
+            [words, " ", form, " ", &value].concat(),
+            [words, " ", sign, " ", &value].concat(),
         );
         self.tag(format!(
             "where_{}",
@@ -341,7 +344,7 @@ impl<'a> Ask<'a> {
         ])?;
         let output = query.value(
             &of_measure(name, &measure),
-            &format!("{function}({})", measure.sql),
+            &[function, "(", &measure.sql, ")"].concat(),
             Kind::Number,
         );
         output.nullable = measure.nullable;
@@ -446,7 +449,7 @@ impl<'a> Ask<'a> {
 pub fn of_measure(name: &str, measure: &Measure) -> String {
     if measure.words.split(' ').any(|word| word == name) {
         let name = if name == "total" { "sum" } else { name };
-        return format!("{name} of {}", measure.words);
+        return [name, " of ", &measure.words].concat();
     }
-    format!("{name} {}", measure.words)
+    [name, " ", &measure.words].concat()
 }

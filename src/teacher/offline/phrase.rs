@@ -2,11 +2,15 @@
 
 /// The text with its first letter large.
 pub fn capital(text: &str) -> String {
+    let mut said = String::with_capacity(text.len() + 1);
+    push_capital(text, &mut said);
+    said
+}
+
+fn push_capital(text: &str, said: &mut String) {
     let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => String::new(),
-    }
+    said.extend(characters.next().into_iter().flat_map(char::to_uppercase));
+    *said += characters.as_str();
 }
 
 /// Items in a row: `a, b and c`.
@@ -14,43 +18,50 @@ pub fn listed(items: &[String], last: &str) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),
-        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+        [one, end] => [one, " ", last, " ", end].concat(),
+        [first @ .., end] => [&first.join(", "), " ", last, " ", end].concat(),
     }
 }
 
 /// The text as a sentence: a large first letter and a full stop.
 pub fn sentence(text: &str) -> String {
-    let text = capital(text.trim());
-    if text.ends_with(['.', '?', '!', ':']) {
-        text
-    } else {
-        format!("{text}.")
+    let text = text.trim();
+    let mut said = String::with_capacity(text.len() + 2);
+    push_capital(text, &mut said);
+    if !said.ends_with(['.', '?', '!', ':']) {
+        said.push('.');
     }
+    said
 }
 
 /// The text with `a` made `an` before vowels.
 pub fn with_articles(text: &str) -> String {
     let mut said = String::with_capacity(text.len() + 8);
-    let mut is_article = false;
-    for (place, word) in text.split(' ').enumerate() {
-        if is_article && sounds_soft(word) {
+    let bytes = text.as_bytes();
+    let is_article = |end: usize| match &bytes[..end] {
+        [.., b' ', last] | [last] => matches!(last, b'a' | b'A'),
+        _ => false,
+    };
+    let mut done = 0;
+    for (place, byte) in bytes.iter().enumerate() {
+        if *byte == b' ' && is_article(place) && sounds_soft(&text[place + 1..]) {
+            said += &text[done..place];
             said.push('n');
+            done = place;
         }
-        if place > 0 {
-            said.push(' ');
-        }
-        said += word;
-        is_article = matches!(word, "a" | "A");
     }
-    said
+    said + &text[done..]
 }
 
-/// Whether a word begins with the sound of a vowel.
-fn sounds_soft(word: &str) -> bool {
+/// Whether a text begins with the sound of a vowel.
+fn sounds_soft(text: &str) -> bool {
     let sounds_hard = ["uni", "use", "usa", "usu", "one", "eu"];
-    let word = word.to_lowercase();
-    let starts = word.starts_with(['a', 'e', 'i', 'o', 'u']);
-    starts && !sounds_hard.iter().any(|it| word.starts_with(it))
+    let begins_with = |it: &&str| {
+        let begin = text.as_bytes().get(..it.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(it.as_bytes()))
+    };
+    let is_vowel = ["a", "e", "i", "o", "u"].iter().any(begins_with);
+    is_vowel && !sounds_hard.iter().any(begins_with)
 }
 
 /// A number's ordinal: `1st`, `2nd`.

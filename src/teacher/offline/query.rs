@@ -3,12 +3,10 @@
 //! **Invariant.** The name of an output is no column's name unless it is that column, so
 //! that GROUP BY and ORDER BY can use it.
 
-use std::collections::BTreeSet;
-
 use crate::database::schema::{Schema, is_bare, quoted};
-use crate::database::words::is_alike;
+use crate::database::words::{is_alike, look};
 
-use super::sql::{Select, Source, at, bare};
+use super::sql::{Select, Source, at, unmarked};
 
 /// How an output sorts, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +51,8 @@ pub struct Query {
     pub order: Vec<(usize, bool)>,
     /// Whether NULL was said to sort first.
     joined: Vec<(usize, usize, usize)>,
-    taken: BTreeSet<String>,
+    /// The looks of names that no output may have.
+    taken: Vec<u64>,
 }
 
 impl Query {
@@ -77,9 +76,10 @@ impl Query {
 
     /// Makes this query a common table expression and begins one over it.
     pub fn wrapped(self, name: &str) -> Self {
-        let mut outer = Self::default();
-        let taken = self.outputs.iter().map(|output| lower(&output.name));
-        outer.taken.extend(taken);
+        let mut outer = Self {
+            taken: self.outputs.iter().map(|it| look(&it.name)).collect(),
+            ..Self::default()
+        };
         let mut inner = self;
         outer.select.ctes = std::mem::take(&mut inner.select.ctes);
         outer.select.recursive = inner.select.recursive;
@@ -105,11 +105,11 @@ impl Query {
         let link = &table.references[reference];
         let target = &schema.tables[link.target_table];
         let new = self.select.sources.len();
-        let on = format!(
-            "{} = {}",
+        let on = [
             at(place, &table.columns[link.column].name),
-            at(new, &target.columns[link.target_column].name)
-        );
+            at(new, &target.columns[link.target_column].name),
+        ];
+        let on = on.join(" = ");
         self.add_source(schema, link.target_table, Some(("JOIN", on)));
         self.joined.push((place, reference, new));
         new
@@ -122,9 +122,8 @@ impl Query {
         table: usize,
         join: Option<(&'static str, String)>,
     ) -> usize {
-        let columns = &schema.tables[table].columns;
-        self.taken
-            .extend(columns.iter().map(|column| lower(&column.name)));
+        let columns = schema.tables[table].columns.iter();
+        self.taken.extend(columns.map(|it| look(&it.name)));
         self.tables.push(table);
         self.select.sources.push(Source {
             name: quoted(&schema.tables[table].name),
@@ -192,14 +191,14 @@ impl Query {
 
     fn name_for(&self, words: &str, expression: &str) -> String {
         let exists = |name: &str| self.outputs.iter().any(|it| is_alike(&it.name, name));
-        let plain = bare(expression);
-        if is_plain(expression) && !exists(&plain) {
-            return plain.into_owned();
+        let column = unmarked(expression);
+        if is_plain(expression) && !exists(column) {
+            return column.to_owned();
         }
         let base = snake(words);
         let mut name = base.clone();
         let mut count = 1;
-        while self.taken.contains(&lower(&name)) || exists(&name) {
+        while self.taken.contains(&look(&name)) || exists(&name) {
             count += 1;
             name = if count == 2 {
                 format!("{base}_value")
@@ -231,7 +230,7 @@ impl Query {
         // What several SELECTs give together is known by name only.
         let are_named = !select.compound.is_empty() && select.sources.len() > 1;
         let columns = self.outputs.iter().map(|output| {
-            let is_itself = !are_named && bare(&output.expression) == output.name;
+            let is_itself = !are_named && unmarked(&output.expression) == output.name;
             let name = (!is_itself).then_some(output.name.as_str());
             (output.expression.as_str(), name)
         });
@@ -244,7 +243,7 @@ impl Query {
                 false => &output.name,
             };
             order.push(match descending {
-                true => format!("{by} DESC"),
+                true => [by, " DESC"].concat(),
                 false => by.clone(),
             });
         }
@@ -254,33 +253,30 @@ impl Query {
 
 /// Whether an expression is a column and nothing else.
 fn is_plain(expression: &str) -> bool {
-    let bare = bare(expression);
-    let inner = bare.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let column = unmarked(expression);
+    let inner = column.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     match inner {
         Some(inner) => !inner.replace("\"\"", "").contains('"'),
-        None => is_bare(&bare),
+        None => is_bare(column),
     }
-}
-
-fn lower(name: &str) -> String {
-    name.to_lowercase()
 }
 
 /// Words as an SQL name; hints in parentheses are left out.
 pub fn snake(words: &str) -> String {
-    let bare = words.split(" (").next().unwrap_or(words);
-    let mut name = String::new();
+    let hint = words.as_bytes().windows(2).position(|it| it == b" (");
+    let bare = &words[..hint.unwrap_or(words.len())];
+    let mut name = String::with_capacity(bare.len() + 8);
     for character in bare.chars() {
-        if character.is_alphanumeric() {
-            name.extend(character.to_lowercase());
-        } else if !name.ends_with('_') && !name.is_empty() {
-            name.push('_');
+        match character {
+            'a'..='z' | '0'..='9' => name.push(character),
+            _ if character.is_alphanumeric() => name.extend(character.to_lowercase()),
+            _ if name.is_empty() || name.ends_with('_') => {}
+            _ => name.push('_'),
         }
     }
-    let name = name.trim_end_matches('_').to_owned();
+    name.truncate(name.trim_end_matches('_').len());
     if name.is_empty() {
-        "value".to_owned()
-    } else {
-        name
+        name += "value";
     }
+    name
 }

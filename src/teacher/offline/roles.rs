@@ -158,15 +158,10 @@ fn groups(schema: &Schema, place: usize) -> usize {
 
 /// A column's label that says whose it is, such as `customer name`.
 pub fn full_label(table: &Table, column: &Column) -> String {
-    let label = column.label.to_lowercase();
-    let has = table.one.to_lowercase();
-    let is_in = has
-        .split(' ')
-        .next_back()
-        .is_some_and(|word| label.contains(word));
-    if is_in {
+    let last = table.one.split(' ').next_back().unwrap_or_default();
+    if column.label.to_lowercase().contains(&last.to_lowercase()) {
         column.label.clone()
     } else {
-        format!("{} {}", table.one, column.label)
+        [table.one.as_str(), &column.label].join(" ")
     }
 }

@@ -1,12 +1,25 @@
 //! A schema as it can be spoken of: every table and column has words.
 
+use std::borrow::Cow;
+
 use crate::database::schema::Schema;
 
 const MAX_WORDS_LEN: usize = 60;
 
 /// The schema with its names as words where it has none, and without signs in its words
 /// that would break a question.
-pub fn spoken(schema: &Schema) -> Schema {
+pub fn spoken(schema: &Schema) -> Cow<'_, Schema> {
+    let mut tables = schema.tables.iter();
+    let is_spoken = tables.all(|table| {
+        let labels = table.columns.iter().map(|it| &it.label);
+        [&table.one, &table.many]
+            .into_iter()
+            .chain(labels)
+            .all(|it| is_plain(it))
+    });
+    if is_spoken {
+        return Cow::Borrowed(schema);
+    }
     let mut schema = schema.clone();
     for table in &mut schema.tables {
         let name = plain(&table.name, || "table".to_owned());
@@ -18,7 +31,7 @@ pub fn spoken(schema: &Schema) -> Schema {
             say(&mut column.label, other);
         }
     }
-    schema
+    Cow::Owned(schema)
 }
 
 /// Makes words plain, or others where there are none.
@@ -31,11 +44,9 @@ fn say(words: &mut String, other: impl FnOnce() -> String) {
 /// Whether nothing is to be changed: letters and digits with single spaces between them, as
 /// most words are.
 fn is_plain(words: &str) -> bool {
-    let is_plain = |word: &str| {
-        let mut bytes = word.bytes();
-        !word.is_empty() && bytes.all(|it| it.is_ascii_alphanumeric())
-    };
-    words.len() <= MAX_WORDS_LEN && words.split(' ').all(is_plain)
+    let mut parts = words.as_bytes().split(|it| *it == b' ');
+    let is_plain = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_alphanumeric);
+    words.len() <= MAX_WORDS_LEN && parts.all(is_plain)
 }
 
 fn plain(text: &str, other: impl FnOnce() -> String) -> String {

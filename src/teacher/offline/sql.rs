@@ -3,21 +3,39 @@
 //! **Invariant.** A column of a table in FROM is written by [`at`] as a mark that the text
 //! resolves: with an alias where tables are joined, bare where there is one table.
 
-use std::borrow::Cow;
+use crate::database::schema::push_quoted;
 
-use crate::database::schema::quoted;
-
-const OPEN: char = '\u{1}';
-const CLOSE: char = '\u{2}';
+const OPEN: u8 = 1;
+const CLOSE: u8 = 2;
 
 /// A column of the table at a place in FROM.
 pub fn at(place: usize, column: &str) -> String {
-    format!("{OPEN}{place}{CLOSE}{}", quoted(column))
+    let mut text = String::with_capacity(8 + column.len());
+    mark(place, &mut text);
+    push_quoted(column, &mut text);
+    text
 }
 
 /// All columns of the table at a place in FROM.
 pub fn all_of(place: usize) -> String {
-    format!("{OPEN}{place}{CLOSE}*")
+    let mut text = String::with_capacity(8);
+    mark(place, &mut text);
+    text.push('*');
+    text
+}
+
+fn mark(place: usize, text: &mut String) {
+    text.push(char::from(OPEN));
+    push_number(place, text);
+    text.push(char::from(CLOSE));
+}
+
+/// Numbers of tables have one digit, as good as always.
+fn push_number(number: usize, text: &mut String) {
+    match u8::try_from(number) {
+        Ok(digit @ 0..10) => text.push(char::from(b'0' + digit)),
+        _ => *text += &number.to_string(),
+    }
 }
 
 /// A table in FROM.
@@ -60,9 +78,10 @@ pub struct Select {
 }
 
 impl Select {
-    /// The alias of the table at a place.
-    pub fn alias(&self, place: usize) -> String {
-        format!("t{}", place + 1 + self.nested.unwrap_or(0))
+    /// Writes the alias of the table at a place.
+    fn push_alias(&self, place: usize, text: &mut String) {
+        text.push('t');
+        push_number(place + 1 + self.nested.unwrap_or(0), text);
     }
 
     /// The statement.
@@ -106,7 +125,8 @@ impl Select {
             let join = source.join.as_ref().map_or("FROM", |it| it.0);
             push_all(&mut sql, &[" ", join, " ", &source.name]);
             if self.has_aliases() {
-                push_all(&mut sql, &[" AS ", &self.alias(place)]);
+                sql += " AS ";
+                self.push_alias(place, &mut sql);
             }
             if let Some((_, on)) = &source.join
                 && !on.is_empty()
@@ -143,17 +163,13 @@ impl Select {
     pub fn resolved(&self, text: &str) -> String {
         let mut done = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some(start) = rest.find(OPEN) {
-            done += &rest[..start];
-            let Some(len) = rest[start..].find(CLOSE) else {
-                break;
-            };
-            let place = rest[start + OPEN.len_utf8()..start + len].parse();
+        while let Some((before, place, after)) = next_mark(rest) {
+            done += before;
             if self.has_aliases() {
-                done += &self.alias(place.unwrap_or(0));
+                self.push_alias(place, &mut done);
                 done.push('.');
             }
-            rest = &rest[start + len + CLOSE.len_utf8()..];
+            rest = after;
         }
         done + rest
     }
@@ -165,15 +181,20 @@ fn push_all(text: &mut String, parts: &[&str]) {
     }
 }
 
-/// An expression as it stands where no table has an alias.
-pub fn bare(expression: &str) -> Cow<'_, str> {
-    let rest = expression.strip_prefix(OPEN).unwrap_or(expression);
-    if rest.contains(OPEN) {
-        return Select::default().resolved(expression).into();
-    }
-    match rest.split_once(CLOSE) {
-        Some((_, column)) => column.into(),
-        None => expression.into(),
+/// What stands before the next mark, the place that it names, and what stands behind it.
+fn next_mark(text: &str) -> Option<(&str, usize, &str)> {
+    let start = text.bytes().position(|it| it == OPEN)?;
+    let (before, mark) = (&text[..start], &text[start + 1..]);
+    let end = mark.bytes().position(|it| it == CLOSE)?;
+    Some((before, mark[..end].parse().ok()?, &mark[end + 1..]))
+}
+
+/// An expression without the mark that it begins with: a column as it stands where no table
+/// has an alias.
+pub fn unmarked(expression: &str) -> &str {
+    match expression.as_bytes().first() {
+        Some(&OPEN) => next_mark(expression).map_or(expression, |(_, _, column)| column),
+        _ => expression,
     }
 }
 
@@ -182,13 +203,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_is_bare_without_its_marks() {
+    fn a_column_is_told_without_its_mark() {
+        assert_eq!(unmarked(&at(0, "order")), "\"order\"");
+        assert_eq!(unmarked("COUNT(*)"), "COUNT(*)");
+        let sum = format!("SUM({})", at(0, "a"));
+        assert_eq!(unmarked(&sum), sum);
         let both = format!("{} + {}", at(0, "a"), at(1, "b c"));
-        assert_eq!(bare(&at(0, "order")), "\"order\"");
-        assert_eq!(bare(&format!("{} + 1", at(0, "a"))), "a + 1");
-        assert_eq!(bare(&format!("SUM({})", at(0, "a"))), "SUM(a)");
-        assert_eq!(bare(&both), "a + \"b c\"");
-        assert_eq!(bare("COUNT(*)"), "COUNT(*)");
+        assert_eq!(Select::default().resolved(&both), "a + \"b c\"");
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub fn question(ask: &mut Ask, query: &Query, frame: &str, phrasing: usize) -> S
         _ => prose(ask, query, frame),
     };
     // Many a column is called total itself.
-    let text = text.replace("total total", "summed total");
-    with_articles(&text)
+    match text.contains("total total") {
+        true => with_articles(&text.replace("total total", "summed total")),
+        false => with_articles(&text),
+    }
 }
 
 /// Of everyday questions, in percent: those that are typed without a large letter and a sign
@@ -69,7 +71,7 @@ fn prose(ask: &mut Ask, query: &Query, frame: &str) -> String {
             "Use only",
             "Restrict this to",
         ]);
-        parts.push(format!("{start} {rows}."));
+        parts.push([start, " ", &rows, "."].concat());
     }
     parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
     let said = match ask.is_short {
@@ -102,11 +104,11 @@ fn inverted(ask: &mut Ask, query: &Query, frame: &str) -> String {
             1 => ask.word(&["As a single column", "In one column"]),
             _ => ask.word(&["With the columns", "As columns", "In columns"]),
         };
-        parts.push(sentence(&format!("{lead} {list}: {core}")));
+        parts.push(sentence(&[lead, " ", &list, ": ", &core].concat()));
     } else {
         let rows = rows_with(ask, &clauses);
         let lead = ask.word(&["Looking only at", "Taking only", "Restricted to"]);
-        parts.push(sentence(&format!("{lead} {rows}: {core}")));
+        parts.push(sentence(&[lead, " ", &rows, ": ", &core].concat()));
         parts.push(outputs(ask, &query.outputs));
     }
     parts.extend(ask.notes.iter().map(|note| sentence(&note.full)));
@@ -129,18 +131,18 @@ fn key_words(ask: &mut Ask, query: &Query, frame: &str) -> String {
     if !clauses.is_empty() {
         let only = ask.word(&["only", "where", "filter:"]);
         let and = ask.word(&["and", "and also"]);
-        parts.push(format!("{only} {}", listed(&clauses, &and)));
+        parts.push([only, " ", &listed(&clauses, and)].concat());
     }
     parts.extend(ask.notes.iter().map(|note| note.terse.clone()));
     let columns = ask.word(&["columns:", "show", "output"]);
-    parts.push(format!("{columns} {}", plain_list(&query.outputs)));
+    parts.push([columns, " ", &plain_list(&query.outputs)].concat());
     if !query.order.is_empty() {
         let keys = query.order.iter().map(|(place, is_descending)| {
             let direction = if *is_descending { "desc" } else { "asc" };
-            format!("{} {direction}", bare(&query.outputs[*place].words))
+            [bare(&query.outputs[*place].words), " ", direction].concat()
         });
         let by = ask.word(&["sort by", "order:", "order by"]);
-        let mut text = format!("{by} {}", keys.collect::<Vec<_>>().join(", "));
+        let mut text = [by, " ", &keys.collect::<Vec<_>>().join(", ")].concat();
         if sorts_null(query) {
             text += " (NULL lowest)";
         }
@@ -165,10 +167,10 @@ fn rows_with(ask: &mut Ask, clauses: &[Clause]) -> String {
     };
     let predicates = clauses.iter().enumerate().map(|(place, clause)| {
         let word = if place == 0 { first } else { next };
-        format!("{word} {}", clause.predicate)
+        [word, " ", &clause.predicate].concat()
     });
     let predicates: Vec<String> = predicates.collect();
-    format!("{many} {}", listed(&predicates, "and"))
+    [&many, " ", &listed(&predicates, "and")].concat()
 }
 
 /// Beginnings of frames that can be said in other words just as well.
@@ -189,37 +191,37 @@ const BEGINNINGS: [&[&str]; 9] = [
     &["Give ", "Report ", "Provide "],
 ];
 
-/// The frame with another beginning that says the same.
-fn varied(ask: &mut Ask, frame: &str) -> String {
+/// The frame in two parts, with another beginning that says the same.
+fn varied<'f>(ask: &mut Ask, frame: &'f str) -> (&'f str, &'f str) {
     for beginnings in BEGINNINGS {
         let Some(rest) = frame.strip_prefix(beginnings[0]) else {
             continue;
         };
         // The frame's own beginning stays the usual one.
         if ask.wording.chance(45) {
-            return frame.to_owned();
+            return ("", frame);
         }
-        return ask.word(beginnings) + rest;
+        return (ask.word(beginnings), rest);
     }
-    frame.to_owned()
+    ("", frame)
 }
 
 /// The frame with its slots filled in one go: what a slot brings along is left as it is.
 fn filled(ask: &mut Ask, frame: &str, rows: &str) -> String {
-    let frame = varied(ask, frame);
-    let mut text = String::new();
-    let mut rest = frame.as_str();
+    let (beginning, mut rest) = varied(ask, frame);
+    let mut text = String::with_capacity(2 * frame.len() + rows.len());
+    text += beginning;
     while let Some((before, after)) = rest.split_once('{') {
         let (slot, next) = after.split_once('}').unwrap_or((after, ""));
         text += before;
         match slot {
             "rows" => text += rows,
-            "many" => text += &ask.many(),
-            _ => {
-                let found = ask.slots.iter().find(|(name, _)| *name == slot);
+            "many" => text += &ask.base_table().many,
+            _ => match ask.slots.iter().find(|(name, _)| *name == slot) {
+                Some((_, words)) => text += words,
                 // A slot that nobody fills must be seen by the test of frames.
-                text += &found.map_or(format!("{{{slot}}}"), |(_, words)| words.clone());
-            }
+                None => text += &format!("{{{slot}}}"),
+            },
         }
         rest = next;
     }
@@ -230,15 +232,16 @@ fn outputs(ask: &mut Ask, outputs: &[Output]) -> String {
     let list = outputs_list(outputs);
     if outputs.len() == 1 {
         let start = ask.word(&["Return only", "Give just", "The result is one column:"]);
-        return sentence(&format!("{start} {list}"));
+        return sentence(&[start, " ", &list].concat());
     }
-    match ask.wording.below(5) {
-        0 => format!("Return {list}."),
-        1 => format!("Show {list}."),
-        2 => format!("The columns are {list}."),
-        3 => format!("Output {list}, in this order."),
-        _ => format!("Give {list}."),
-    }
+    let (start, end) = match ask.wording.below(5) {
+        0 => ("Return ", "."),
+        1 => ("Show ", "."),
+        2 => ("The columns are ", "."),
+        3 => ("Output ", ", in this order."),
+        _ => ("Give ", "."),
+    };
+    [start, &list, end].concat()
 }
 
 fn outputs_list(outputs: &[Output]) -> String {
@@ -256,11 +259,11 @@ fn order(ask: &mut Ask, query: &Query) -> String {
         return String::new();
     };
     let start = ask.word(&["sort by", "order the result by", "order by"]);
-    let mut text = format!("{start} {}", sort_key(ask, query, *first));
+    let mut text = [start, " ", &sort_key(ask, query, *first)].concat();
     if !rest.is_empty() {
         let keys: Vec<String> = rest.iter().map(|key| sort_key(ask, query, *key)).collect();
         let then = ask.word(&[", then by", ", ties by", " and within ties by"]);
-        text += &format!("{then} {}", listed(&keys, "and"));
+        text += &[then, " ", &listed(&keys, "and")].concat();
     }
     if sorts_null(query) {
         text += " (NULL counts as lowest)";
@@ -275,7 +278,8 @@ fn order(ask: &mut Ask, query: &Query) -> String {
         let keep = ask.word(&["and keep only the first", "and return just the first"]);
         text += &format!(", {keep} {number}{rows}");
     }
-    format!("{}.", capital(&text))
+    text.push('.');
+    capital(&text)
 }
 
 fn sort_key(ask: &mut Ask, query: &Query, key: (usize, bool)) -> String {
@@ -285,10 +289,10 @@ fn sort_key(ask: &mut Ask, query: &Query, key: (usize, bool)) -> String {
         (Kind::Number, false) => ask.word(&["ascending", "from lowest to highest"]),
         (Kind::Time, true) => ask.word(&["descending", "from latest to earliest"]),
         (Kind::Time, false) => ask.word(&["ascending", "from earliest to latest"]),
-        (Kind::Text, true) => "descending".to_owned(),
-        (Kind::Text, false) => "ascending".to_owned(),
+        (Kind::Text, true) => "descending",
+        (Kind::Text, false) => "ascending",
     };
-    format!("{} {direction}", bare(&output.words))
+    [bare(&output.words), " ", direction].concat()
 }
 
 fn sorts_null(query: &Query) -> bool {
