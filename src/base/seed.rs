@@ -25,23 +25,30 @@ pub struct Random {
 /// Where the bits of a stream come from. Many a stream is made and never drawn from, so that
 /// its path is hashed with the first draw.
 enum Source {
-    Path(Vec<u8>),
+    Path([u8; PATH_BYTES], usize),
+    LongPath(Vec<u8>),
     Output(OutputReader),
 }
+
+/// Most paths are shorter: to ask for memory for each takes longer than to hash it.
+const PATH_BYTES: usize = 112;
 
 impl Random {
     /// The stream that `seed` has for what `path` names.
     pub fn new(seed: u64, path: &[&str]) -> Self {
         // In one piece: to hash many short ones takes longer than to copy them.
-        let len = path.iter().map(|name| 8 + name.len()).sum::<usize>();
-        let mut bytes = Vec::with_capacity(8 + len);
-        bytes.extend_from_slice(&seed.to_le_bytes());
-        for name in path {
-            bytes.extend_from_slice(&(name.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(name.as_bytes());
-        }
+        let len = 8 + path.iter().map(|name| 8 + name.len()).sum::<usize>();
+        let source = if len <= PATH_BYTES {
+            let mut bytes = [0; PATH_BYTES];
+            write_path(seed, path, &mut bytes);
+            Source::Path(bytes, len)
+        } else {
+            let mut bytes = vec![0; len];
+            write_path(seed, path, &mut bytes);
+            Source::LongPath(bytes)
+        };
         Self {
-            source: Source::Path(bytes),
+            source,
             buffer: [0; BUFFER_BYTES],
             used: BUFFER_BYTES,
         }
@@ -53,6 +60,7 @@ impl Random {
     }
 
     /// 64 random bits.
+    #[inline]
     pub fn bits(&mut self) -> u64 {
         if self.used == BUFFER_BYTES {
             self.fill();
@@ -63,16 +71,22 @@ impl Random {
         u64::from_le_bytes(bytes)
     }
 
+    #[inline(never)]
     fn fill(&mut self) {
-        if let Source::Path(bytes) = &self.source {
-            let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
-            hasher.update(bytes);
-            self.source = Source::Output(hasher.finalize_xof());
-        }
-        if let Source::Output(reader) = &mut self.source {
-            reader.fill(&mut self.buffer);
-        }
+        let path = match &mut self.source {
+            Source::Path(bytes, len) => &bytes[..*len],
+            Source::LongPath(bytes) => bytes,
+            Source::Output(reader) => {
+                reader.fill(&mut self.buffer);
+                self.used = 0;
+                return;
+            }
+        };
+        let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
+        let mut reader = hasher.update(path).finalize_xof();
+        reader.fill(&mut self.buffer);
         self.used = 0;
+        self.source = Source::Output(reader);
     }
 
     /// A seed for something that draws its own stream.
@@ -121,6 +135,20 @@ impl Random {
     }
 }
 
+/// Writes a seed and the names of a path, each behind its length.
+fn write_path(seed: u64, path: &[&str], mut bytes: &mut [u8]) {
+    let mut write = |part: &[u8]| {
+        let (here, rest) = std::mem::take(&mut bytes).split_at_mut(part.len());
+        here.copy_from_slice(part);
+        bytes = rest;
+    };
+    write(&seed.to_le_bytes());
+    for name in path {
+        write(&(name.len() as u64).to_le_bytes());
+        write(name.as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +159,24 @@ mod tests {
         assert_eq!(draw(&["a", "b"]), draw(&["a", "b"]));
         assert_ne!(draw(&["a", "b"]), draw(&["ab"]));
         assert_ne!(draw(&["a"]), Random::new(8, &["a"]).bits());
+    }
+
+    #[test]
+    fn a_stream_is_the_output_for_its_path_however_long() {
+        for len in [0, 60, PATH_BYTES - 16, PATH_BYTES - 15, 400] {
+            let name = "x".repeat(len);
+            let mut hasher = blake3::Hasher::new_derive_key("antiks.seed.v1");
+            hasher.update(&7_u64.to_le_bytes());
+            hasher.update(&(len as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            let mut wanted = [0; 96];
+            hasher.finalize_xof().fill(&mut wanted);
+            let mut random = Random::new(7, &[&name]);
+            assert!(!random.is_begun());
+            let drawn: Vec<u8> = (0..12).flat_map(|_| random.bits().to_le_bytes()).collect();
+            assert_eq!(drawn, wanted);
+            assert!(random.is_begun());
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl<'a> Maker<'a> {
         let content = self.filling.content(&plan.kind, random);
         let (name, label) = match (&plan.kind, target) {
             (Kind::Key, _) => {
-                let label = format!("{} {}", own.term.label, self.style.key_word());
+                let label = [&own.term.label, " ", self.style.key_word()].concat();
                 (self.style.key(&own.term), label)
             }
             (_, Some(target)) => {
@@ -173,7 +173,7 @@ impl<'a> Maker<'a> {
                 };
                 let name = self.style.reference(&target.term, key, role.as_ref());
                 let called = role.map_or_else(|| target.term.label.clone(), |it| it.label);
-                (name, format!("{called} {}", self.style.key_word()))
+                (name, called + " " + self.style.key_word())
             }
             _ => (String::new(), String::new()),
         };

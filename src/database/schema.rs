@@ -260,9 +260,25 @@ pub fn push_quoted(name: &str, text: &mut String) {
 
 /// Whether SQL knows a name without quotes: letters, digits and no keyword.
 pub fn is_bare(name: &str) -> bool {
-    let is_letter = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
     let first = name.bytes().next();
-    first.is_some_and(|it| !it.is_ascii_digit()) && name.bytes().all(is_letter) && !is_keyword(name)
+    first.is_some_and(|it| !it.is_ascii_digit())
+        && name.bytes().all(is_in_name)
+        && !is_keyword(name)
+}
+
+/// Whether a byte may stand in a name without quotes.
+pub fn is_in_name(byte: u8) -> bool {
+    /// By a table: names are read over and over.
+    const ARE: [bool; 256] = {
+        let mut are = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            are[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+            byte += 1;
+        }
+        are
+    };
+    ARE[usize::from(byte)]
 }
 
 fn is_keyword(name: &str) -> bool {

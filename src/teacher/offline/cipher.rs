@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 
-use crate::database::schema::Schema;
+use crate::database::schema::{Schema, is_in_name};
 
 use super::query::{Query, snake};
 
@@ -72,8 +72,6 @@ pub fn encipher_outputs(schema: &Schema, query: &mut Query, sql: &str, tongue: u
 
 /// The statement with some names in place of others, outside of quotes.
 fn with_names(sql: &str, names: &[(&str, &str)]) -> String {
-    // Outside of quotes all letters are ASCII.
-    let is_in = |it: &u8| it.is_ascii_alphanumeric() || *it == b'_';
     let mut text = String::with_capacity(sql.len() + 16 * names.len());
     let (mut done, mut place) = (0, 0);
     let bytes = sql.as_bytes();
@@ -82,11 +80,11 @@ fn with_names(sql: &str, names: &[(&str, &str)]) -> String {
         let after = &bytes[start + 1..];
         let len = match first {
             b'\'' | b'"' => after.iter().position(|it| it == first).map(|it| it + 1),
-            _ if is_in(first) => after.iter().position(|it| !is_in(it)),
+            _ if is_in_name(*first) => after.iter().position(|it| !is_in_name(*it)),
             _ => Some(0),
         };
         place += 1 + len.unwrap_or(after.len());
-        if !is_in(first) {
+        if !is_in_name(*first) {
             continue;
         }
         let name = &sql[start..place];

@@ -313,12 +313,11 @@ impl<'a> Ask<'a> {
             .select
             .group
             .insert(keys.min(query.select.group.len()), group_text);
-        let full = [
-            format!("Split each {before} further by {}", group.words),
-            format!("Do this separately for every {}, too", group.words),
-            format!("Group by {} as well", group.words),
-        ];
-        let full = self.wording.pick(&full).cloned().unwrap_or_default();
+        let full = match self.wording.below(3) {
+            0 => format!("Split each {before} further by {}", group.words),
+            1 => format!("Do this separately for every {}, too", group.words),
+            _ => format!("Group by {} as well", group.words),
+        };
         self.note(full, format!("also by {}", group.words));
         self.group_word = format!("combination of {before} and {}", group.words);
         self.tag("by");
@@ -327,7 +326,7 @@ impl<'a> Ask<'a> {
 
     /// Adds a second measure.
     fn second(&mut self, query: &mut Query) -> Option<()> {
-        let count = format!("number of {}", self.counted());
+        let count = "number of ".to_owned() + &self.counted();
         let has_count = query.outputs.iter().any(|it| it.expression == "COUNT(*)");
         if !has_count && self.draw.chance(45) {
             query.value(&count, "COUNT(*)", Kind::Number);
@@ -367,12 +366,11 @@ impl<'a> Ask<'a> {
         let least = self.constants.between(2, 3);
         let (many, group) = (self.counted(), self.group_word.clone());
         query.select.having.push(format!("COUNT(*) >= {least}"));
-        let full = [
-            format!("Keep a {group} only if it has at least {least} such {many}"),
-            format!("Leave out every {group} with fewer than {least} such {many}"),
-            format!("A {group} counts only from {least} such {many} on"),
-        ];
-        let full = self.wording.pick(&full).cloned().unwrap_or_default();
+        let full = match self.wording.below(3) {
+            0 => format!("Keep a {group} only if it has at least {least} such {many}"),
+            1 => format!("Leave out every {group} with fewer than {least} such {many}"),
+            _ => format!("A {group} counts only from {least} such {many} on"),
+        };
         self.note(full, format!("only a {group} with >= {least} {many}"));
         self.tag("having");
     }
