@@ -149,12 +149,24 @@ fn text_keys(own: &Term, random: &mut Random) -> Vec<String> {
     let mut keys = Vec::new();
     for _ in 0..TEXT_KEY_COUNT {
         number += 1 + random.below(4);
-        // As often as this is done, no format is read for it.
-        let digits = number.to_string();
-        let zeros = &"00000"[digits.len().min(width)..width];
-        keys.push([&prefix, "-", zeros, &digits].concat());
+        keys.push(text_key(&prefix, number, width));
     }
     keys
+}
+
+/// A key of at most five digits. There are so many that a format is too slow.
+fn text_key(prefix: &str, number: usize, width: usize) -> String {
+    let mut digits = [0; 5];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut key = String::with_capacity(prefix.len() + 1 + width);
+    key += prefix;
+    key.push('-');
+    key.extend(digits.iter().skip(5 - width).map(|it| char::from(*it)));
+    key
 }
 
 fn category_words(lists: &[Vec<&str>], random: &mut Random) -> Vec<String> {

@@ -111,36 +111,33 @@ fn member(pool: &str, random: &mut Random) -> Option<String> {
         "product" => [chosen(&PRODUCT_WORDS, r), " ", chosen(&PRODUCT_NOUNS, r)].concat(),
         "course" => match r.below(3) {
             0 => chosen(&TITLES, r).to_owned(),
-            1 => format!("{} {}", chosen(&TITLES, r), r.between(1, 4)),
+            1 => [chosen(&TITLES, r), &number(1, 4, r)].join(" "),
             _ => [chosen(&COURSE_STARTS, r), " ", chosen(&TITLES, r)].concat(),
         },
         "dish" => chosen(&DISHES, r).to_owned(),
         "treatment" => chosen(&TREATMENTS, r).to_owned(),
         "plan" => [chosen(&COMPANY_WORDS, r), " ", chosen(&PLAN_ENDS, r)].concat(),
         "unit" => [chosen(&UNIT_STARTS, r), " ", chosen(&UNIT_ENDS, r)].concat(),
-        "room" => format!("{}-{}", letters(1, r), r.between(101, 899)),
-        "serial" => format!("{}-{}", letters(2, r), r.between(10_000, 99_999)),
-        "plate" => format!(
-            "{} {} {}",
-            letters(2, r),
-            r.between(100, 999),
-            letters(1, r)
-        ),
+        "room" => letters(1, r) + "-" + &number(101, 899, r),
+        "serial" => letters(2, r) + "-" + &number(10_000, 99_999, r),
+        "plate" => [letters(2, r), number(100, 999, r), letters(1, r)].join(" "),
         "handle" => handle(r),
         "page" | "book" | "show" | "campaign" => title(r),
         "field" => [chosen(&COMPANY_WORDS, r), " ", chosen(&FIELD_ENDS, r)].concat(),
         "crop" => [chosen(&COMPANY_WORDS, r), " ", chosen(&CROPS, r)].concat(),
         "street" | "address" => {
             let kind = chosen(&STREET_KINDS, r);
-            format!("{} {} {kind}", r.between(1, 180), chosen(&STREET_WORDS, r))
+            [&number(1, 180, r), chosen(&STREET_WORDS, r), kind].join(" ")
         }
         "email" => {
             let (first, last) = (chosen(&FIRST_NAMES, r), chosen(&LAST_NAMES, r));
             let host = chosen(&COMPANY_WORDS, r);
-            let plain = format!("{first}.{last}@{host}.example").to_lowercase();
+            let plain = [first, ".", last, "@", host, ".example"]
+                .concat()
+                .to_lowercase();
             plain.replace('\'', "").replace('ö', "o").replace('ü', "u")
         }
-        "phone" => format!("+{} {}", r.between(1, 99), r.between(1_000_000, 99_999_999)),
+        "phone" => "+".to_owned() + &[number(1, 99, r), number(1_000_000, 99_999_999, r)].join(" "),
         "remark" => chosen(&REMARKS, r).to_owned(),
         _ => return None,
     })
@@ -159,9 +156,9 @@ fn company(random: &mut Random) -> String {
 fn handle(random: &mut Random) -> String {
     let name = chosen(&FIRST_NAMES, random).to_lowercase();
     match random.below(3) {
-        0 => format!("{name}{}", random.between(1, 999)),
+        0 => name + &number(1, 999, random),
         1 => [rare_word(random), "_", &name].concat(),
-        _ => format!("{}{}", rare_word(random), random.between(1, 99)),
+        _ => rare_word(random).to_owned() + &number(1, 99, random),
     }
 }
 
@@ -174,6 +171,10 @@ fn title(random: &mut Random) -> String {
         3 => [chosen(&FIRST_NAMES, random), "'s ", &noun].concat(),
         _ => ["A ", &noun, " in ", chosen(&CITIES, random)].concat(),
     }
+}
+
+fn number(first: i64, last: i64, random: &mut Random) -> String {
+    random.between(first, last).to_string()
 }
 
 fn letters(count: usize, random: &mut Random) -> String {

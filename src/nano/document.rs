@@ -82,6 +82,7 @@ impl Turn {
                 grammar.draft_in_short(intent, difficulty, &phrasings, seed)?
             }
             Kind::Question => grammar.draft(intent, difficulty, &phrasings, seed)?,
+            Kind::Pseudo | Kind::Statement => grammar.draft_unasked(intent, difficulty, seed)?,
             _ => grammar.draft_in_cipher(intent, difficulty, &phrasings, seed)?,
         };
         if is_for_evaluation(family(&draft.template, shape)) {

@@ -3,6 +3,8 @@
 //! They tie names and constants to the parts of a statement without asking for it as a
 //! teacher would: the statements of withheld intents are learned so, their questions not.
 
+use std::borrow::Cow;
+
 use crate::base::seed::Random;
 use crate::database::schema::Schema;
 use crate::database::words::look;
@@ -35,26 +37,26 @@ pub fn pseudo_question(sql: &str, schema: &Schema, random: &mut Random) -> Strin
         let look = look(name);
         labels.iter().find(|it| it.0 == look).map(|it| it.1)
     };
-    let mut words: Vec<String> = Vec::new();
+    let mut words: Vec<Cow<str>> = Vec::new();
     for piece in pieces(sql) {
         let word = match piece {
-            Piece::Constant(text) => text.to_owned(),
+            Piece::Constant(text) => text.into(),
             Piece::Name(name) => {
                 if !random.chance(NAMED_PERCENT) {
                     continue;
                 }
                 match label(name) {
-                    Some(label) if random.chance(IN_WORDS_PERCENT) => label.to_owned(),
-                    Some(_) => name.to_owned(),
+                    Some(label) if random.chance(IN_WORDS_PERCENT) => label.into(),
+                    Some(_) => name.into(),
                     // A name that the statement gives is told in words.
-                    None => name.replace('_', " "),
+                    None => name.replace('_', " ").into(),
                 }
             }
             Piece::Keyword(word) => {
                 if !random.chance(KEYWORD_PERCENT) {
                     continue;
                 }
-                word.to_lowercase()
+                word.to_lowercase().into()
             }
         };
         if !words.contains(&word) {

@@ -4,14 +4,17 @@
 //! name; which ones differs from intent to intent, so that each construction is learned
 //! from some intents and tried on others.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
+use super::offline::{Intent, intents};
 
-use super::offline::Intent;
-
-static CONTEXT: LazyLock<ContextKey> =
-    LazyLock::new(|| hash_derive_key_context("antiks.held-out.v1"));
+/// What training may use of every intent that is taught: it is asked for with every question.
+static TRAINED: LazyLock<HashMap<&str, Vec<usize>>> = LazyLock::new(|| {
+    (intents().into_iter())
+        .map(|it| (it.name, trained(it)))
+        .collect()
+});
 
 /// Of the constructions of an intent, how many are held out.
 const HELD_OUT: usize = 2;
@@ -23,6 +26,11 @@ pub fn is_held_out(intent: &Intent, phrasing: usize) -> bool {
 
 /// The phrasings that training may use.
 pub fn trained_phrasings(intent: &Intent) -> Vec<usize> {
+    let known = TRAINED.get(intent.name).cloned();
+    known.unwrap_or_else(|| trained(intent))
+}
+
+fn trained(intent: &Intent) -> Vec<usize> {
     let held_out = held_out_phrasings(intent);
     let mut all: Vec<usize> = (0..intent.phrasings()).collect();
     all.retain(|it| !held_out.contains(it));
@@ -31,9 +39,8 @@ pub fn trained_phrasings(intent: &Intent) -> Vec<usize> {
 
 /// The phrasings that only evaluation uses, in their order.
 pub fn held_out_phrasings(intent: &Intent) -> Vec<usize> {
-    let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
-    hasher.update(intent.name.as_bytes());
-    let first = usize::from(hasher.finalize().as_bytes()[0]);
+    let hash = blake3::derive_key("antiks.held-out.v1", intent.name.as_bytes());
+    let first = usize::from(hash[0]);
     let places = first..first + HELD_OUT.min(intent.phrasings());
     let mut held_out: Vec<usize> = places.map(|it| it % intent.phrasings()).collect();
     held_out.sort_unstable();
@@ -43,7 +50,6 @@ pub fn held_out_phrasings(intent: &Intent) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::teacher::offline::intents;
 
     #[test]
     fn every_construction_is_learned_from_most_intents_and_held_out_of_some() {

@@ -166,10 +166,22 @@ impl<'a> Grammar<'a> {
         phrasings: &[usize],
         seed: u64,
     ) -> Option<Draft> {
-        let mut random = Random::new(seed, &["offline", intent.name, "cipher"]);
         let telling = Telling::Cipher {
             phrasing: phrasing(intent, phrasings, seed)?,
-            tongue: random.below(cipher::TONGUES),
+            tongue: tongue(intent, seed),
+        };
+        told(&self.0, intent, difficulty, telling, seed)
+    }
+
+    /// As [`Self::draft_in_cipher`], but nothing is asked: the statement alone.
+    pub fn draft_unasked(
+        &self,
+        intent: &Intent,
+        difficulty: Difficulty,
+        seed: u64,
+    ) -> Option<Draft> {
+        let telling = Telling::Unasked {
+            tongue: tongue(intent, seed),
         };
         told(&self.0, intent, difficulty, telling, seed)
     }
@@ -289,6 +301,8 @@ enum Telling {
     InPassing(usize),
     /// With made-up words of a tongue for them.
     Cipher { phrasing: usize, tongue: usize },
+    /// Not at all; what comes out has made-up words of a tongue.
+    Unasked { tongue: usize },
 }
 
 impl Telling {
@@ -297,8 +311,15 @@ impl Telling {
         match self {
             Self::Plain(phrasing) | Self::Short(phrasing) | Self::InPassing(phrasing) => phrasing,
             Self::Cipher { phrasing, .. } => phrasing,
+            // Any frame will do: it is not told.
+            Self::Unasked { .. } => 0,
         }
     }
+}
+
+/// The tongue of what is said in made-up words.
+fn tongue(intent: &Intent, seed: u64) -> usize {
+    Random::new(seed, &["offline", intent.name, "cipher"]).below(cipher::TONGUES)
 }
 
 /// One of the phrasings that may be used; all of them if none are named.
@@ -369,6 +390,10 @@ fn attempted(
             reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
             let frames = &CIPHERED[intent.name];
             wording::question(&mut ask, &query, &frames[phrasing][tongue], phrasing)
+        }
+        Telling::Unasked { tongue } => {
+            reference_sql = cipher::encipher_outputs(schema, &mut query, &reference_sql, tongue);
+            String::new()
         }
     };
     if question.len() > MAX_QUESTION_BYTES {

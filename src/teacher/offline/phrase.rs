@@ -35,7 +35,12 @@ pub fn sentence(text: &str) -> String {
 }
 
 /// The text with `a` made `an` before vowels.
-pub fn with_articles(text: &str) -> String {
+pub fn with_articles(text: String) -> String {
+    // Most texts have none; to look for one is done many bytes at a time.
+    let has_any = text.starts_with(['a', 'A']) || text.contains(" a ") || text.contains(" A ");
+    if !has_any {
+        return text;
+    }
     let mut said = String::with_capacity(text.len() + 8);
     let bytes = text.as_bytes();
     let is_article = |end: usize| match &bytes[..end] {
@@ -86,7 +91,10 @@ mod tests {
         assert_eq!(listed(&items, "and"), "a, b and c");
         assert_eq!(listed(&items[..1], "and"), "a");
         assert_eq!(sentence("is it?"), "Is it?");
-        assert_eq!(with_articles("A order or a unit"), "An order or a unit");
+        assert_eq!(
+            with_articles("A order or a unit".to_owned()),
+            "An order or a unit"
+        );
         assert_eq!(ordinal(12), "12th");
         assert_eq!(ordinal(22), "22nd");
     }

@@ -54,23 +54,24 @@ pub const DAYS: [Content; 2] = [Content::Date, Content::DateTime];
 /// Whether the table at a place has what is needed.
 pub fn fits(schema: &Schema, place: usize, need: Need) -> bool {
     let table = &schema.tables[place];
-    let count = |contents: &[Content]| table.columns_of(contents).count();
+    let has = |contents: &[Content]| table.columns_of(contents).next().is_some();
+    let has_two = |contents: &[Content]| table.columns_of(contents).nth(1).is_some();
     match need {
-        Need::Date => count(&DAYS) > 0,
-        Need::TwoDates => count(&DAYS) > 1,
-        Need::Amount if has_money(schema) => count(&MONEY) > 0,
-        Need::Amount | Need::Number => count(&NUMBERS) > 0,
-        Need::TwoNumbers => count(&NUMBERS) > 1,
-        Need::MoneyText => count(&[Content::MoneyText]) > 0,
-        Need::Category => count(&[Content::Category]) > 0,
+        Need::Date => has(&DAYS),
+        Need::TwoDates => has_two(&DAYS),
+        Need::Amount if has_money(schema) => has(&MONEY),
+        Need::Amount | Need::Number => has(&NUMBERS),
+        Need::TwoNumbers => has_two(&NUMBERS),
+        Need::MoneyText => has(&[Content::MoneyText]),
+        Need::Category => has(&[Content::Category]),
         Need::Group => groups(schema, place) > 0,
         Need::TwoGroups => groups(schema, place) > 1,
-        Need::Flag => count(&[Content::Flag]) > 0,
+        Need::Flag => has(&[Content::Flag]),
         Need::Key => table.key().is_some(),
         Need::Owner => !owners(schema, place).is_empty(),
         Need::Nullable => nullable(table).next().is_some(),
-        Need::Text => count(&[Content::Text, Content::Name]) > 0,
-        Need::Name => count(&[Content::Name]) > 0,
+        Need::Text => has(&[Content::Text, Content::Name]),
+        Need::Name => has(&[Content::Name]),
         Need::Owns => !owned(schema, place).is_empty(),
     }
 }

@@ -28,10 +28,10 @@ pub fn question(ask: &mut Ask, query: &Query, frame: &str, phrasing: usize) -> S
         _ => prose(ask, query, frame),
     };
     // Many a column is called total itself.
-    match text.contains("total total") {
-        true => with_articles(&text.replace("total total", "summed total")),
-        false => with_articles(&text),
-    }
+    with_articles(match text.contains("total total") {
+        true => text.replace("total total", "summed total"),
+        false => text,
+    })
 }
 
 /// Of everyday questions, in percent: those that are typed without a large letter and a sign
@@ -41,7 +41,7 @@ const CASUAL_PERCENT: usize = 30;
 /// A question as people ask it in passing: the frame and nothing else.
 pub fn in_passing(ask: &mut Ask, frame: &str) -> String {
     let many = ask.many();
-    let text = with_articles(&filled(ask, frame, &many));
+    let text = with_articles(filled(ask, frame, &many));
     if !ask.wording.chance(CASUAL_PERCENT) {
         return capital(&text);
     }
